@@ -44,7 +44,7 @@ types: env ## mypy --strict
 	$(BIN)/mypy --strict $(CODE)
 
 imports: env ## import-linter: the rooms, and who may enter
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 unit: env
 	$(PYTEST) tests/unit tests/architecture
