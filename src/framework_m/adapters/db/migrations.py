@@ -1,0 +1,80 @@
+"""Migrations of the built-in records: bring a database to this version, or say what it lacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from framework_m.core.errors import SchemaOutdatedError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from framework_m.adapters.db.engine import Database
+
+VERSION_TABLE = "framework_m_version"
+_LOCK = 0x46_4D_4D_49_47  # any fixed number: concurrent migrations take turns on PostgreSQL
+
+
+def scripts() -> Path:
+    """The folder of revisions: inside the package once installed, beside src/ in a checkout."""
+    packaged = Path(__file__).parents[2] / "alembic"
+    return packaged if packaged.is_dir() else Path(__file__).parents[4] / "alembic"
+
+
+def head() -> str:
+    """The revision that this version needs."""
+    found = ScriptDirectory(str(scripts())).get_current_head()
+    assert found is not None, "the package ships its revisions"  # noqa: S101
+    return found
+
+
+async def current(database: Database) -> str | None:
+    """The revision that the database is at; None if it has none. Raises UnavailableError."""
+    async with database.read() as connection:
+        return await connection.run_sync(_current)
+
+
+async def upgrade(database: Database, revision: str = "head") -> None:
+    """Bring the database to a revision, in one transaction. Safe to run many at once."""
+    async with database.begin() as connection:
+        if database.is_postgresql:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            if database.schema:
+                await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))
+        await connection.run_sync(_upgrade, revision)
+
+
+async def require_current(database: Database) -> None:
+    """Raises SchemaOutdatedError unless the schema is at least the one this version needs.
+
+    A newer schema is fine: changes expand first and contract later (invariant 14).
+    """
+    found = await current(database)
+    needed = head()
+    if found == needed or (found is not None and not _is_known(found)):
+        return
+    raise SchemaOutdatedError(found, needed)
+
+
+def _is_known(revision: str) -> bool:
+    directory = ScriptDirectory(str(scripts()))
+    return any(script.revision == revision for script in directory.walk_revisions())
+
+
+def _current(connection: Connection) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -1,0 +1,127 @@
+"""Tables of the built-in records. The migrations in alembic/ create exactly these."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+
+metadata = MetaData()
+
+_SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
+ID = String(36)
+NAME = String(255)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime: timestamptz on PostgreSQL, sortable UTC text on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        kind = String(26) if dialect.name == "sqlite" else DateTime(timezone=True)
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time must be aware")
+        in_utc = value.astimezone(UTC)
+        return in_utc.strftime(_SQLITE_FORMAT) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return None if value is None else value.astimezone(UTC)
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+class database_now(FunctionElement[datetime]):  # noqa: N801 - used like an SQL function
+    """The database's own time, plus some seconds: the one clock that all workers share.
+
+    Statement time, not transaction time, so that waiting for a lock does not age a lease.
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(database_now, "postgresql")
+def _now_postgresql(element: database_now, compiler: Any, **options: Any) -> str:
+    if not element.clauses.clauses:
+        return "clock_timestamp()"
+    shift = compiler.process(element.clauses, **options)
+    return f"(clock_timestamp() + make_interval(secs => {shift}))"
+
+
+@compiles(database_now, "sqlite")
+def _now_sqlite(element: database_now, compiler: Any, **options: Any) -> str:
+    # SQLite's %f stops at milliseconds; padded, it compares with what UtcDateTime writes.
+    shift = ""
+    if element.clauses.clauses:
+        shift = f", {compiler.process(element.clauses, **options)} || ' seconds'"
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now'{shift}) || '000')"
+
+
+job_log = Table(
+    "job_log",
+    metadata,
+    Column("name", ID, primary_key=True),
+    Column("job_name", NAME, nullable=False),
+    Column("queue", String(64), nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("args", Text, nullable=False),
+    Column("result", Text),
+    Column("error", Text),
+    Column("traceback", Text),
+    Column("enqueued_at", UtcDateTime, nullable=False),
+    Column("scheduled_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("completed_at", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("user_id", NAME),
+    Column("worker", NAME),
+    Column("parent_id", ID),
+    Column("progress", Double),
+    Column("progress_message", Text),
+    Column("claim_no", Integer, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("rescues", Integer, nullable=False),
+    Column("dispatched_at", UtcDateTime),
+)
+
+_waiting = job_log.c.status.in_(("Queued", "Scheduled", "Retrying"))
+_running = job_log.c.status == "Running"
+
+Index(
+    "ix_job_log_due",
+    job_log.c.queue,
+    job_log.c.priority,
+    job_log.c.scheduled_at,
+    job_log.c.name,
+    postgresql_where=_waiting,
+    sqlite_where=_waiting,
+)
+Index("ix_job_log_lease", job_log.c.lease_until, postgresql_where=_running, sqlite_where=_running)
+Index("ix_job_log_status", job_log.c.status, job_log.c.name)
+Index("ix_job_log_job_name", job_log.c.job_name, job_log.c.name)

@@ -1,0 +1,79 @@
+"""JobBroker: the taskiq broker that our receiver works on.
+
+taskiq's fault that is mended here (0.13): `custom_dependency_context` is one dict that every run
+updates, so that a dependency resolved late can receive another run's Context.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from taskiq import AsyncBroker, AsyncTaskiqDecoratedTask
+
+from framework_m.core.errors import ConfigurationError
+from framework_m.core.ids import uuid7
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from taskiq import AckableMessage, BrokerMessage
+
+    from framework_m.adapters.jobs.ports import WorkerPorts
+
+
+class _RegisteredTask(AsyncTaskiqDecoratedTask[Any, Any]):
+    """taskiq's own renames the user's function and plants it in its module; this one does not."""
+
+    def __init__(  # super().__init__ is what is left out
+        self,
+        broker: AsyncBroker,
+        task_name: str,
+        original_func: Callable[..., Any],
+        labels: dict[str, Any],
+        return_type: type[Any] | None = None,
+    ) -> None:
+        self.broker = broker
+        self.task_name = task_name
+        self.original_func = original_func
+        self.labels = labels
+        self.return_type = return_type
+
+
+class JobBroker(AsyncBroker):
+    """Runs the jobs of one application. Needs `JobReceiver`, which claims before it runs."""
+
+    def __init__(self, ports: WorkerPorts) -> None:
+        self._dependency_context: dict[Any, Any] = {}
+        super().__init__()
+        self.ports = ports
+        self.decorator_class = _RegisteredTask
+        self.id_generator = uuid7
+        for job in ports.registry:
+            self.register_task(job.function.function, task_name=job.name)
+
+    @property
+    def custom_dependency_context(self) -> dict[Any, Any]:  # type: ignore[override]
+        """A copy for each run."""
+        return dict(self._dependency_context)
+
+    @custom_dependency_context.setter
+    def custom_dependency_context(self, context: dict[Any, Any]) -> None:
+        self._dependency_context = context
+
+    def add_dependency_context(self, new_ctx: dict[Any, Any]) -> None:
+        self._dependency_context.update(new_ctx)
+
+    async def startup(self) -> None:
+        await self.ports.queue.start()
+        await super().startup()
+
+    async def kick(self, message: BrokerMessage) -> None:
+        """taskiq's way to enqueue: the same as `app.enqueue`, under taskiq's own id."""
+        parsed = self.formatter.loads(message.message)
+        await self.ports.enqueue(parsed.task_name, parsed.args, parsed.kwargs, parsed.task_id)
+
+    def listen(self) -> AsyncGenerator[bytes | AckableMessage, None]:
+        """Refused: a message alone gives no right to run a job, a claim does."""
+        raise ConfigurationError(
+            "run this broker with --receiver framework_m.adapters.jobs.receiver:JobReceiver"
+        )

@@ -1,0 +1,128 @@
+"""Records what runs did: outcomes and progress, in batches, by one writer per worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from framework_m.core.errors import UnavailableError
+from framework_m.core.outage import Outage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from framework_m.core.interfaces.job_queue import Delivery, JobQueueProtocol
+    from framework_m.core.interfaces.job_store import FinishedRun, JobStore, ProgressReport
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 500
+_PROGRESS_INTERVAL = 0.2
+_LAST_TRY_AFTER = 10.0
+
+_Finished = tuple["FinishedRun", "Delivery", "asyncio.Future[bool]"]
+
+
+class Recorder:
+    """While one batch commits the next gathers, so that the batch grows with the load.
+
+    Commit first, acknowledge after, never the other way round (invariant 4). An outage of the
+    database delays outcomes and loses none: they wait here until it is back.
+    """
+
+    def __init__(self, store: JobStore, queue: JobQueueProtocol) -> None:
+        self._store = store
+        self._queue = queue
+        self._finished: list[_Finished] = []
+        self._progress: dict[str, ProgressReport] = {}
+        self._work = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._give_up = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._outage = Outage("outcomes")
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._writer = asyncio.create_task(self._run(), name="job-outcomes")
+
+    async def close(self) -> None:
+        """Write what is left, then stop. With the database away, give up after some seconds."""
+        self._closing.set()
+        self._work.set()
+        if self._writer is None:
+            return
+        last_try = asyncio.get_running_loop().call_later(_LAST_TRY_AFTER, self._give_up.set)
+        await self._writer
+        last_try.cancel()
+
+    def report(self, report: ProgressReport) -> None:
+        """Progress: the latest of a run is kept until the next write."""
+        self._progress[report.job_id] = report
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_PROGRESS_INTERVAL, self._progress_is_due)
+
+    async def finish(self, run: FinishedRun, delivery: Delivery) -> bool:
+        """Returns once the outcome is committed; False if the claim had been lost."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._finished.append((run, delivery, done))
+        self._work.set()
+        return await done
+
+    def _progress_is_due(self) -> None:
+        self._timer = None
+        self._work.set()
+
+    async def _run(self) -> None:
+        while not self._closing.is_set() or self._finished:
+            await self._work.wait()
+            self._work.clear()
+            await self._write_all()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _write_all(self) -> None:
+        while self._progress or self._finished:
+            # Progress first: a row that has ended takes no more of it.
+            reports, self._progress = list(self._progress.values()), {}
+            batch, self._finished = self._finished[:_BATCH], self._finished[_BATCH:]
+            if not await self._write(reports, batch):
+                return
+
+    async def _write(self, reports: Sequence[ProgressReport], batch: Sequence[_Finished]) -> bool:
+        runs = [run for run, _, _ in batch]
+        kept = await self._stored(reports, runs)
+        if kept is None:
+            logger.error("%d outcomes were not recorded; those jobs will run again", len(batch))
+            kept = frozenset()
+        # A lost claim's message is its successor's now: leave it alone.
+        await self._acknowledge([delivery for run, delivery, _ in batch if run.job_id in kept])
+        for run, _, done in batch:
+            if not done.done():
+                done.set_result(run.job_id in kept)
+        return not self._give_up.is_set()
+
+    async def _stored(
+        self, reports: Sequence[ProgressReport], runs: Sequence[FinishedRun]
+    ) -> frozenset[str] | None:
+        """Commit, for as long as it takes; None if it was given up."""
+        while True:
+            try:
+                if reports:
+                    await self._store.report(reports)
+                kept = await self._store.finish(runs) if runs else frozenset[str]()
+            except UnavailableError as error:
+                if self._give_up.is_set():
+                    return None
+                await self._outage.wait(error, self._give_up)
+                continue
+            self._outage.over()
+            return kept
+
+    async def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            await self._queue.acknowledge(deliveries)
+        except UnavailableError as error:
+            # The outcome stands: when the message comes again, it meets a finished row.
+            logger.warning("%d messages not acknowledged: %s", len(deliveries), error)

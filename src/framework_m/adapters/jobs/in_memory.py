@@ -1,0 +1,91 @@
+"""InMemoryJobQueue: messages in this process, rows in the database. For tests and one process."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from framework_m.adapters.jobs.wakeup import Wakeup
+from framework_m.core.interfaces.job_queue import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from framework_m.core.interfaces.job_store import ClaimTerms, Dispatch, JobStore
+
+_PATIENCE = 1.0
+_Entry = tuple[int, int, str]
+"""Priority, arrival, job id: what the heap orders by."""
+
+
+class InMemoryJobQueue:
+    """A heap of job ids per queue.
+
+    Messages die with the process; the rows do not. On start every waiting row counts as
+    undispatched, and the relay brings it back.
+    """
+
+    needs_dispatch = True
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._heaps: dict[str, list[_Entry]] = defaultdict(list)
+        self._arrival = itertools.count()
+        self._wakeup = Wakeup()
+        self._started = False
+
+    async def start(self) -> None:
+        if not self._started:
+            await self._store.forget_dispatches()
+            self._started = True
+
+    async def close(self) -> None:
+        self._heaps.clear()
+        self._started = False
+
+    async def dispatch(self, jobs: Sequence[Dispatch]) -> None:
+        for job in jobs:
+            self._push(job.queue, job.priority, job.job_id)
+        self._wakeup.call()
+
+    async def claim(self, terms: ClaimTerms, limit: int) -> Sequence[Delivery]:
+        seen = self._wakeup.calls
+        taken = self._take(terms.queues, limit)
+        if not taken:
+            await self._wakeup.wait_beyond(seen, _PATIENCE)
+            return []
+        try:
+            claims = await self._store.claim(terms, [entry[2] for _, entry in taken])
+        except BaseException:
+            self._put_back(taken)
+            raise
+        return [Delivery(claim) for claim in claims]
+
+    def interrupt(self) -> None:
+        self._wakeup.call()
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Nothing to settle: a message is gone once taken, and its outcome is committed."""
+
+    async def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            claim = delivery.claim
+            self._push(claim.queue, claim.priority, claim.job_id)
+        self._wakeup.call()
+
+    def _push(self, queue: str, priority: int, job_id: str) -> None:
+        heapq.heappush(self._heaps[queue], (priority, next(self._arrival), job_id))
+
+    def _take(self, queues: Sequence[str], limit: int) -> list[tuple[str, _Entry]]:
+        taken: list[tuple[str, _Entry]] = []
+        for queue in queues:
+            heap = self._heaps[queue]
+            while heap and len(taken) < limit:
+                taken.append((queue, heapq.heappop(heap)))
+        return taken
+
+    def _put_back(self, taken: Sequence[tuple[str, _Entry]]) -> None:
+        for queue, entry in taken:
+            heapq.heappush(self._heaps[queue], entry)

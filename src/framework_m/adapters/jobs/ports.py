@@ -1,0 +1,48 @@
+"""What a worker works with, and what it is called."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from framework_m.core.interfaces.job_store import ClaimTerms
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+    from datetime import timedelta
+
+    from framework_m.core.interfaces.job_queue import JobQueueProtocol
+    from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.jobs.registry import JobRegistry
+    from framework_m.core.outbox.relay import Relay
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPorts:
+    """Everything that workers of one application share. Durations in seconds."""
+
+    registry: JobRegistry
+    store: JobStore
+    queue: JobQueueProtocol
+    relay: Relay
+    enqueue: Callable[[str, list[Any], dict[str, Any], str], Awaitable[object]]
+    """By name, positional and keyword arguments, and the id the job shall have."""
+    lease_store: Callable[[], AbstractAsyncContextManager[JobStore]]
+    """Opens a store with a connection of its own, in whichever event loop asks."""
+    lease: timedelta
+    stop_grace: float
+    sweep_interval: float
+    concurrency: int
+
+    def terms(self, queues: tuple[str, ...] | None = None) -> ClaimTerms:
+        """The terms of one new worker; by default it serves every queue that a function names."""
+        return ClaimTerms(worker_id(), queues or self.registry.queues, self.lease)
+
+
+def worker_id() -> str:
+    """Names one worker for as long as it lives: host, process, and a few random digits."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"

@@ -1,0 +1,218 @@
+"""JobReceiver: taskiq's receiver, claiming in batches and recording before it acknowledges.
+
+taskiq runs the function (middlewares, dependencies, threads); what to run and what came of it is
+decided by claims. Faults of taskiq's own loop (0.13) that this one does not have: any listen
+error ends the worker, messages that are unknown or unparsable are acknowledged and gone, failed
+ones too, and prefetched messages are stranded by a graceful stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from taskiq import TaskiqMessage
+from taskiq.receiver import Receiver
+
+from framework_m.adapters.jobs.broker import JobBroker
+from framework_m.adapters.jobs.completion import Recorder
+from framework_m.adapters.jobs.leases import LeaseKeeper
+from framework_m.adapters.jobs.wakeup import Wakeup
+from framework_m.core.errors import (
+    ArgumentError,
+    ConfigurationError,
+    JobTimeoutError,
+    UnavailableError,
+    UnknownJobError,
+)
+from framework_m.core.interfaces.job_store import ClaimTerms
+from framework_m.core.jobs import execution
+from framework_m.core.jobs.context import JobContext
+from framework_m.core.outage import Outage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from concurrent.futures import Executor
+
+    from framework_m.core.interfaces.job_queue import Delivery
+    from framework_m.core.interfaces.job_store import Claim, FinishedRun
+    from framework_m.core.jobs.registry import RegisteredJob
+
+logger = logging.getLogger(__name__)
+
+_AFTER_CANCEL = 5.0
+"""How long a cancelled job may take to clean up."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One job that this worker runs now."""
+
+    delivery: Delivery
+    unwanted: bool = False
+    """Cancelled by the worker itself: stopping, or its claim was lost."""
+    runner: asyncio.Task[None] | None = None
+
+
+class JobReceiver(Receiver):
+    """Receives for one worker. Its broker must be a JobBroker."""
+
+    def __init__(
+        self,
+        broker: Any,
+        executor: Executor | None = None,
+        *,
+        max_async_tasks: int | None = None,
+        terms: ClaimTerms | None = None,
+        **options: Any,
+    ) -> None:
+        if not isinstance(broker, JobBroker):
+            raise ConfigurationError("JobReceiver needs the broker of a FrameworkM application")
+        self._ports = broker.ports
+        self._capacity = max_async_tasks or broker.ports.concurrency
+        options["validate_params"] = False  # arguments come parsed from the claim
+        super().__init__(broker, executor, max_async_tasks=self._capacity, **options)
+        self._terms = terms or broker.ports.terms()
+        self._runs: dict[str, _Run] = {}
+        self._slot_freed = Wakeup()
+        self._recorder = Recorder(self._ports.store, self._ports.queue)
+        self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._claims_lost)
+
+    async def listen(self, finish_event: asyncio.Event) -> None:
+        """Run jobs until `finish_event`, then stop gracefully."""
+        if self.run_startup:
+            await self.broker.startup()
+        self._recorder.start()
+        self._leases.start()
+        watcher = asyncio.create_task(self._interrupt_on(finish_event))
+        try:
+            await self._claim_until(finish_event)
+            await self._finish_running()
+        finally:
+            watcher.cancel()
+            await self._recorder.close()
+            await self._leases.close()
+        if self.on_exit is not None:
+            self.on_exit(self)
+
+    async def _claim_until(self, stop: asyncio.Event) -> None:
+        outage = Outage("worker")
+        while not stop.is_set():
+            seen = self._slot_freed.calls
+            free = self._capacity - len(self._runs)
+            if not free:
+                await self._slot_freed.wait_beyond(seen, 60)
+                continue
+            try:
+                deliveries = await self._ports.queue.claim(self._terms, free)
+            except UnavailableError as error:
+                await outage.wait(error, stop)
+                continue
+            outage.over()
+            for delivery in deliveries:
+                self._start(delivery)
+
+    async def _interrupt_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._ports.queue.interrupt()
+        self._slot_freed.call()
+
+    def _start(self, delivery: Delivery) -> None:
+        claim = delivery.claim
+        self._leases.hold(claim.job_id, claim.claim_no)
+        run = self._runs[claim.job_id] = _Run(delivery)
+        run.runner = asyncio.create_task(self._run(run), name=f"job {claim.job_id}")
+
+    async def _run(self, run: _Run) -> None:
+        claim = run.delivery.claim
+        try:
+            outcome = await self._outcome(claim)
+            if not run.unwanted:
+                await self._recorder.finish(outcome, run.delivery)
+                logger.info("%s %s: %s", claim.job_name, claim.job_id, outcome.status)
+        except Exception:
+            # Ours, not the job's: the lease lapses and the job is rescued.
+            logger.exception("%s %s: no outcome", claim.job_name, claim.job_id)
+        finally:
+            self._leases.drop(claim.job_id, claim.claim_no)
+            if self._runs.get(claim.job_id) is run:
+                del self._runs[claim.job_id]
+            self._slot_freed.call()
+
+    async def _outcome(self, claim: Claim) -> FinishedRun:
+        job = self._ports.registry.find(claim.job_name)
+        if job is None:
+            return execution.parked(claim, UnknownJobError(claim.job_name))
+        try:
+            values = job.arguments.load(claim.args)
+        except ArgumentError as error:
+            return execution.failed(claim, error)
+        if job.arguments.context_parameter is not None:
+            values[job.arguments.context_parameter] = JobContext(claim, self._recorder)
+        message = TaskiqMessage.model_construct(
+            task_id=claim.job_id, task_name=claim.job_name, labels={}, args=[], kwargs=values
+        )
+        return await self._execute(job, claim, message)
+
+    async def _execute(
+        self, job: RegisteredJob, claim: Claim, message: TaskiqMessage
+    ) -> FinishedRun:
+        target = job.function.function
+        if asyncio.iscoroutinefunction(target):
+            target = _bounded(target, job.name, job.timeout)
+        result = await self.run_task(target, message)
+        if result.error is not None:
+            return execution.failed(claim, result.error)
+        return execution.succeeded(job, claim, result.return_value)
+
+    async def _finish_running(self) -> None:
+        """Let running jobs end within the grace; give the others back, at once."""
+        await self._wait_for_runs(self._ports.stop_grace)
+        left = list(self._runs.values())
+        if not left:
+            return
+        logger.warning("stopping: %d jobs go back to the queue unfinished", len(left))
+        self._cancel(left)
+        await self._wait_for_runs(_AFTER_CANCEL)
+        deliveries = [run.delivery for run in left]
+        try:
+            await self._ports.store.release([delivery.claim for delivery in deliveries])
+            await self._ports.queue.give_back(deliveries)
+        except UnavailableError as error:
+            logger.warning("could not give jobs back (%s): they wait for their lease", error)
+
+    async def _wait_for_runs(self, seconds: float) -> None:
+        runners = [run.runner for run in self._runs.values() if run.runner is not None]
+        if runners:
+            await asyncio.wait(runners, timeout=seconds)
+
+    def _claims_lost(self, job_ids: frozenset[str]) -> None:
+        lost = [self._runs[job_id] for job_id in job_ids if job_id in self._runs]
+        if lost:
+            logger.error("lost the claims of %s: cancelled here", sorted(job_ids))
+        self._cancel(lost)
+
+    def _cancel(self, runs: list[_Run]) -> None:
+        for run in runs:
+            run.unwanted = True
+            if run.runner is not None:
+                run.runner.cancel()
+
+
+def _bounded(
+    function: Callable[..., Awaitable[Any]], name: str, seconds: float
+) -> Callable[..., Awaitable[Any]]:
+    """The function under its timeout. A TimeoutError of its own making stays its own."""
+
+    async def run(**kwargs: Any) -> Any:
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await function(**kwargs)
+        except TimeoutError as error:
+            if limit.expired():
+                raise JobTimeoutError(name, seconds) from error
+            raise
+
+    return run

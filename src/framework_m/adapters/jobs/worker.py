@@ -1,0 +1,54 @@
+"""One worker, from start to graceful stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from framework_m.adapters.jobs.broker import JobBroker
+from framework_m.adapters.jobs.receiver import JobReceiver
+from framework_m.core.jobs.rescue import Rescuer
+from framework_m.core.outage import every
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from framework_m.adapters.jobs.ports import WorkerPorts
+
+
+async def run_worker(
+    ports: WorkerPorts, stop: asyncio.Event, queues: tuple[str, ...] | None = None
+) -> None:
+    """Run jobs until `stop`; then let running ones end within the grace and give back the rest."""
+    broker = JobBroker(ports)
+    broker.is_worker_process = True
+    threads = ThreadPoolExecutor(max_workers=ports.concurrency, thread_name_prefix="job")
+    receiver = JobReceiver(
+        broker, threads, max_async_tasks=ports.concurrency, terms=ports.terms(queues)
+    )
+    rescuer = Rescuer(ports.store, ports.relay, ports.lease)
+    sweeping = asyncio.create_task(
+        every(ports.sweep_interval, rescuer.sweep, stop, who="rescue"), name="rescue"
+    )
+    try:
+        await receiver.listen(stop)
+    finally:
+        stop.set()
+        await sweeping
+        # A thread cannot be stopped; whoever owns the process decides whether to wait for it.
+        threads.shutdown(wait=False, cancel_futures=True)
+        await broker.shutdown()
+
+
+@contextlib.asynccontextmanager
+async def worker(ports: WorkerPorts, queues: tuple[str, ...] | None = None) -> AsyncIterator[None]:
+    """A worker in the background of the block, stopped gracefully when the block is left."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_worker(ports, stop, queues), name="worker")
+    try:
+        yield
+    finally:
+        stop.set()
+        await running

@@ -1,0 +1,174 @@
+"""FrameworkM: what an application holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Self
+
+from framework_m.core.errors import ConfigurationError, UnavailableError
+from framework_m.core.interfaces.application import Check
+from framework_m.core.jobs.registry import JobRegistry
+from framework_m.core.outage import Outage, every
+from framework_m.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from litestar import Litestar
+
+    from framework_m.bootstrap import Ports
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+    from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.jobs.service import Jobs
+
+
+class FrameworkM:
+    """One application: its modules, its settings and, while it is open, its ports.
+
+        app = FrameworkM(modules=["shop.jobs"])
+
+        async with app, app.worker():
+            await build_report.enqueue(month="2026-11")
+
+    modules: imported when the application opens, with all modules below them; job functions in
+        them become this application's.
+    settings: read from the environment when not given.
+    """
+
+    def __init__(self, modules: Iterable[str] = (), *, settings: Settings | None = None) -> None:
+        self.modules = tuple(modules)
+        self._settings = settings
+        self._registry: JobRegistry | None = None
+        self._ports: Ports | None = None
+        self._openings = 0
+        self._asgi: Litestar | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings; the environment is read once, at first use."""
+        if self._settings is None:
+            self._settings = Settings()
+        return self._settings
+
+    @property
+    def registry(self) -> JobRegistry:
+        """The job functions; the modules are imported at first use.
+
+        Raises ConfigurationError (a module does not import, two functions have one name).
+        """
+        if self._registry is None:
+            registry = JobRegistry(
+                default_retries=self.settings.job_retries,
+                default_timeout=self.settings.job_timeout,
+            )
+            registry.discover(self.modules)
+            self._registry = registry
+        return self._registry
+
+    @property
+    def ports(self) -> Ports:
+        """The adapters in use. Raises ConfigurationError while the application is closed."""
+        if self._ports is None:
+            raise ConfigurationError("the application is not open: use `async with app:`")
+        return self._ports
+
+    @property
+    def jobs(self) -> Jobs:
+        """Enqueue, look up and list jobs."""
+        return self.ports.jobs
+
+    @property
+    def asgi(self) -> Litestar:
+        """The Litestar application, for any ASGI server; it opens and closes this one."""
+        if self._asgi is None:
+            from framework_m.bootstrap import asgi  # noqa: PLC0415 - only where it is served
+
+            self._asgi = asgi(self, self.settings)
+        return self._asgi
+
+    async def __aenter__(self) -> Self:
+        """Open the application. Connects when first used; opening twice is counted."""
+        if self._openings == 0:
+            from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
+
+            self._ports = bootstrap(self.settings, self.registry)
+            for job in self.registry:
+                job.function.opened(self._ports.jobs)
+        self._openings += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._openings -= 1
+        if self._openings:
+            return
+        ports, self._ports = self.ports, None
+        for job in self.registry:
+            job.function.closed(ports.jobs)
+        await ports.close()
+
+    async def enqueue(self, job_name: str, /, **kwargs: Any) -> JobHandle[Any]:
+        """Ask for a run by name: `app.jobs.enqueue`."""
+        return await self.jobs.enqueue(job_name, **kwargs)
+
+    def transaction(self) -> AbstractAsyncContextManager[UnitOfWorkProtocol]:
+        """One transaction: what is enqueued in its block commits with it or never existed."""
+        return self.ports.units()
+
+    @contextlib.asynccontextmanager
+    async def worker(self, queues: Sequence[str] | None = None) -> AsyncIterator[None]:
+        """Run jobs in this process for as long as the block lasts.
+
+        Waits for the database and its schema first. Leaving the block stops gracefully: running
+        jobs may finish within `FRAMEWORK_M_STOP_GRACE` seconds, others go back at once.
+        """
+        async with self:
+            await self.wait_until_ready()
+            async with self._sweeping(), self.ports.worker(tuple(queues) if queues else None):
+                yield
+
+    async def migrate(self) -> None:
+        """Bring the database's schema to this version. Raises UnavailableError."""
+        async with self:
+            await self.ports.migrate()
+
+    async def wait_until_ready(self, stop: asyncio.Event | None = None) -> None:
+        """Return when the database answers and has this version's schema, or at `stop`."""
+        stop = stop or asyncio.Event()
+        outage = Outage("start")
+        while not stop.is_set():
+            try:
+                await self.ports.require_schema()
+                await self.ports.start()
+            except UnavailableError as error:
+                await outage.wait(error, stop)
+                continue
+            outage.over()
+            return
+
+    async def readiness(self) -> Sequence[Check]:
+        if self._ports is None:
+            return [Check("application", ok=False, detail="not open")]
+        return await self._ports.readiness()
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Open, with the relay sweeping, for as long as a web process serves."""
+        async with self, self._sweeping():
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _sweeping(self) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        sweeping = asyncio.create_task(self._sweep_until(stop), name="relay")
+        try:
+            yield
+        finally:
+            stop.set()
+            await sweeping
+
+    async def _sweep_until(self, stop: asyncio.Event) -> None:
+        await self.wait_until_ready(stop)
+        relay: Callable[[], Any] = self.ports.relay.sweep
+        await every(self.settings.sweep_interval, relay, stop, who="relay")

@@ -1,0 +1,129 @@
+"""The composition root: settings in, ports out. The only module that names adapters."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from framework_m.adapters.db import migrations
+from framework_m.adapters.db.engine import Database
+from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.unit_of_work import UnitsOfWork
+from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
+from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
+from framework_m.adapters.jobs.ports import WorkerPorts
+from framework_m.adapters.jobs.worker import worker
+from framework_m.core.errors import UnavailableError
+from framework_m.core.interfaces.application import Check
+from framework_m.core.jobs.service import Jobs
+from framework_m.core.outbox.relay import Relay
+from framework_m.settings import Backend, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from litestar import Litestar
+
+    from framework_m.core.interfaces.application import ApplicationProtocol
+    from framework_m.core.interfaces.job_queue import JobQueueProtocol
+    from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
+    from framework_m.core.jobs.registry import JobRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One application's adapters, chosen and connected to each other."""
+
+    settings: Settings
+    database: Database
+    units: UnitOfWorkFactory
+    job_store: JobStore
+    job_queue: JobQueueProtocol
+    relay: Relay
+    jobs: Jobs
+
+    async def start(self) -> None:
+        await self.job_queue.start()
+
+    async def close(self) -> None:
+        await self.job_queue.close()
+        await self.database.close()
+
+    async def migrate(self) -> None:
+        """Bring the schema to this version. Raises UnavailableError."""
+        await migrations.upgrade(self.database)
+
+    async def require_schema(self) -> None:
+        """Raises SchemaOutdatedError if the schema is older than this version."""
+        await migrations.require_current(self.database)
+
+    async def readiness(self) -> Sequence[Check]:
+        return [await self._database_check()]
+
+    async def _database_check(self) -> Check:
+        try:
+            await self.database.ping()
+            await self.require_schema()
+        except UnavailableError as error:
+            return Check("database", ok=False, detail=str(error))
+        return Check("database", ok=True, detail="available")
+
+    def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
+        """A worker in this process, for as long as the block lasts."""
+        return worker(self._worker_ports(), queues)
+
+    def _worker_ports(self) -> WorkerPorts:
+        settings = self.settings
+        return WorkerPorts(
+            registry=self.jobs.registry,
+            store=self.job_store,
+            queue=self.job_queue,
+            relay=self.relay,
+            enqueue=self.jobs.enqueue_as,
+            lease_store=self._lease_store,
+            lease=timedelta(seconds=settings.lease),
+            stop_grace=settings.stop_grace,
+            sweep_interval=settings.sweep_interval,
+            concurrency=settings.concurrency,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _lease_store(self) -> AsyncIterator[JobStore]:
+        database = self.database.alone()
+        try:
+            yield JobLogStore(database)
+        finally:
+            await database.close()
+
+
+def bootstrap(settings: Settings, registry: JobRegistry) -> Ports:
+    """Choose and wire the adapters. Connects to nothing yet."""
+    database = Database(
+        settings.database_url.get_secret_value(),
+        schema=settings.database_schema,
+        pool_size=settings.database_pool_size,
+    )
+    rows_are_messages = settings.effective_backend is Backend.DATABASE
+    channel = notify_channel(settings.database_schema) if rows_are_messages else None
+    store = JobLogStore(database, notify_channel=channel)
+    queue: JobQueueProtocol = (
+        DatabaseJobQueue(database, store, poll_interval=settings.poll_interval)
+        if rows_are_messages
+        else InMemoryJobQueue(store)
+    )
+    relay = Relay(store, queue)
+    units = UnitsOfWork(database)
+    jobs = Jobs(registry, store, units, relay)
+    return Ports(settings, database, units, store, queue, relay, jobs)
+
+
+def asgi(application: ApplicationProtocol, settings: Settings) -> Litestar:
+    """The application as a Litestar application of its own."""
+    # Web processes only: a worker need not load a web framework.
+    from framework_m.adapters.web.app import build  # noqa: PLC0415
+
+    return build(application, body_limit=settings.body_limit)

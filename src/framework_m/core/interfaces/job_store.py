@@ -1,0 +1,159 @@
+"""Port: the JobLog rows, which decide everything about a job (invariant 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from framework_m.core.jobs.states import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from framework_m.core.doctypes.job_log import JobLog
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job as it is enqueued. `args` is JSON text."""
+
+    job_id: str
+    job_name: str
+    queue: str
+    args: str
+    max_attempts: int
+    priority: int = 2
+    user_id: str | None = None
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """What the queue needs to know of a job: never its arguments."""
+
+    job_id: str
+    job_name: str
+    queue: str
+    priority: int
+    claim_no: int = 0
+    """How often the job had been claimed when this was said: tells stale news from fresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right of one worker to run a job once, for as long as its lease is renewed."""
+
+    job_id: str
+    job_name: str
+    queue: str
+    args: str
+    attempt: int
+    max_attempts: int
+    claim_no: int
+    enqueued_at: datetime
+    started_at: datetime
+    user_id: str | None
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """How one run ended, under the claim it ran with. `result` is JSON text."""
+
+    job_id: str
+    claim_no: int
+    status: JobStatus
+    result: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    retry_after: timedelta | None = None
+    """With a waiting status: how long from now the next attempt is due."""
+    spends_attempt: bool = True
+    """False if this run does not count towards the job's attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReport:
+    """The latest progress of one run; `percent` is 0 to 100."""
+
+    job_id: str
+    claim_no: int
+    percent: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTerms:
+    """Who claims, from which queues, and for how long a lease."""
+
+    worker: str
+    queues: tuple[str, ...]
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list; None means any. Newest first."""
+
+    status: JobStatus | None = None
+    job_name: str | None = None
+    queue: str | None = None
+    limit: int = 50
+    before: str | None = None
+    """Only jobs older than this id: the cursor of a page."""
+
+
+class JobStore(Protocol):
+    """Keeps the jobs.
+
+    Every write of a run names its `claim_no`, the fencing token, and does nothing where the row
+    has another: a worker that lost its lease cannot overwrite its successor.
+    Raises: DatabaseUnavailableError (retry later), SchemaOutdatedError. Nothing else.
+    """
+
+    async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
+        """Write new jobs, due now, in the caller's transaction."""
+
+    async def claim_due(self, terms: ClaimTerms, limit: int) -> Sequence[Claim]:
+        """Claim up to `limit` due jobs, most urgent first, then oldest. Committed on return."""
+
+    async def claim(self, terms: ClaimTerms, job_ids: Collection[str]) -> Sequence[Claim]:
+        """Claim those of the named jobs that are due; the others are left alone."""
+
+    async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
+        """Record outcomes; the ids of those that still held their claim."""
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        """Give claims back unrun, at once and without spending an attempt."""
+
+    async def renew(self, held: Mapping[str, int], terms: ClaimTerms) -> frozenset[str]:
+        """Extend the leases of `{job_id: claim_no}`; the ids that are no longer held."""
+
+    async def rescue(self, limit: int) -> Sequence[Dispatch]:
+        """Make jobs whose lease has lapsed ready again; those that were."""
+
+    async def report(self, reports: Sequence[ProgressReport]) -> None:
+        """Store progress."""
+
+    async def undispatched(self, limit: int, *, older_than: timedelta) -> Sequence[Dispatch]:
+        """Due jobs that no queue has been told of, committed at least that long ago."""
+
+    async def mark_dispatched(self, jobs: Sequence[Dispatch]) -> None:
+        """Note that the queue has these for good.
+
+        Not of a job that was claimed since: what it waits for now is another dispatch.
+        """
+
+    async def forget_dispatches(self) -> None:
+        """The queue has lost its messages: every waiting job is undispatched again."""
+
+    async def next_due(self, queues: Sequence[str]) -> timedelta | None:
+        """How long until the next waiting job is due; None if none waits."""
+
+    async def get(self, job_id: str) -> JobLog | None:
+        """One job, or None."""
+
+    async def list(self, wanted: JobFilter) -> Sequence[JobLog]:
+        """Jobs, newest first."""

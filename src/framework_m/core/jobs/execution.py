@@ -1,0 +1,71 @@
+"""What a finished run means: the outcome to record for what a job function did."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from framework_m.core.errors import ArgumentError, ResultError
+from framework_m.core.interfaces.job_store import FinishedRun
+from framework_m.core.jobs.retry import backoff
+from framework_m.core.jobs.states import JobStatus
+
+if TYPE_CHECKING:
+    from framework_m.core.interfaces.job_store import Claim
+    from framework_m.core.jobs.registry import RegisteredJob
+
+_PARKED_FOR = timedelta(seconds=30)
+_TRACEBACK_LIMIT = 64_000
+_NEVER_RETRIED = (ArgumentError, ResultError)
+"""Another try would end the same way."""
+
+
+def succeeded(job: RegisteredJob, claim: Claim, value: Any) -> FinishedRun:
+    """The run returned. Failed after all if what it returned cannot be stored."""
+    try:
+        result = job.arguments.dump_result(value)
+    except ResultError as error:
+        return failed(claim, error)
+    return FinishedRun(claim.job_id, claim.claim_no, JobStatus.SUCCESS, result=result)
+
+
+def failed(claim: Claim, error: BaseException) -> FinishedRun:
+    """The run raised: retried while attempts are left."""
+    again = claim.attempt < claim.max_attempts and not isinstance(error, _NEVER_RETRIED)
+    return FinishedRun(
+        claim.job_id,
+        claim.claim_no,
+        JobStatus.RETRYING if again else JobStatus.FAILED,
+        error=_storable(_summary(error)),
+        traceback=_storable(_traceback_of(error)),
+        retry_after=backoff(claim.attempt) if again else None,
+    )
+
+
+def parked(claim: Claim, error: BaseException) -> FinishedRun:
+    """This worker cannot run it, another (or this one after a deploy) may: it waits visibly."""
+    return FinishedRun(
+        claim.job_id,
+        claim.claim_no,
+        JobStatus.SCHEDULED,
+        error=_storable(_summary(error)),
+        retry_after=_PARKED_FOR,
+        spends_attempt=False,
+    )
+
+
+def _summary(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _traceback_of(error: BaseException) -> str:
+    text = "".join(traceback.format_exception(error))
+    # The end names the error and the innermost frame: keep that.
+    return text if len(text) <= _TRACEBACK_LIMIT else f"…{text[-_TRACEBACK_LIMIT:]}"
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL stores neither NUL nor lone surrogates, and errors may quote anything."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")

@@ -1,0 +1,110 @@
+"""The job functions of one application, found in its modules."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from framework_m.core.errors import ConfigurationError, DuplicateJobError, UnknownJobError
+from framework_m.core.jobs.arguments import Arguments
+from framework_m.core.jobs.decorator import JobFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredJob:
+    """A job function with its options resolved."""
+
+    function: JobFunction[..., Any]
+    arguments: Arguments
+    max_attempts: int
+    timeout: float
+
+    @property
+    def name(self) -> str:
+        return self.function.name
+
+    @property
+    def queue(self) -> str:
+        return self.function.options.queue
+
+
+class JobRegistry:
+    """Job functions by name."""
+
+    def __init__(self, *, default_retries: int, default_timeout: float) -> None:
+        self._default_retries = default_retries
+        self._default_timeout = default_timeout
+        self._jobs: dict[str, RegisteredJob] = {}
+
+    def __iter__(self) -> Iterator[RegisteredJob]:
+        return iter(sorted(self._jobs.values(), key=lambda job: job.name))
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def add(self, function: JobFunction[..., Any]) -> None:
+        """Register it; the same function twice is harmless. Raises DuplicateJobError."""
+        known = self._jobs.get(function.name)
+        if known is None:
+            self._jobs[function.name] = self._resolve(function)
+        elif known.function is not function:
+            raise DuplicateJobError(function.name, known.function.place, function.place)
+
+    def discover(self, modules: Iterable[str]) -> None:
+        """Import the modules, and the packages' modules below them, and register what they hold.
+
+        Raises ConfigurationError for a module that does not import, DuplicateJobError.
+        """
+        for name in modules:
+            for module in _import_tree(name):
+                for value in list(vars(module).values()):
+                    if isinstance(value, JobFunction):
+                        self.add(value)
+
+    def get(self, name: str) -> RegisteredJob:
+        """The job of that name. Raises UnknownJobError, with the nearest name."""
+        try:
+            return self._jobs[name]
+        except KeyError:
+            raise UnknownJobError(name, self._jobs) from None
+
+    def find(self, name: str) -> RegisteredJob | None:
+        return self._jobs.get(name)
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every queue that a function names, and the default one."""
+        return tuple(sorted({"default", *(job.queue for job in self._jobs.values())}))
+
+    def _resolve(self, function: JobFunction[..., Any]) -> RegisteredJob:
+        options = function.options
+        retries = self._default_retries if options.retries is None else options.retries
+        timeout = self._default_timeout if options.timeout is None else options.timeout
+        arguments = Arguments(function.name, function.function)
+        return RegisteredJob(function, arguments, retries + 1, timeout)
+
+
+def _import_tree(name: str) -> Iterator[ModuleType]:
+    module = _import(name)
+    yield module
+    for found in pkgutil.walk_packages(getattr(module, "__path__", []), prefix=f"{name}."):
+        if not found.name.endswith(".__main__"):
+            yield _import(found.name)
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ConfigurationError(f"the module {name!r} does not exist") from error
+        raise ConfigurationError(f"the module {name!r} needs {error.name!r}: {error}") from error
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigurationError(f"the module {name!r} cannot be imported: {told}") from error

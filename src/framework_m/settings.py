@@ -1,0 +1,98 @@
+"""Typed configuration, read from the environment (design §6).
+
+`DATABASE_URL`, `NATS_URL` and `SECRET_KEY` have their customary names; everything else is
+`FRAMEWORK_M_*`. Values given in code (`FrameworkM(settings=Settings(…))`) win over the environment.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///framework_m.db"
+
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+class Backend(StrEnum):
+    """What carries jobs (and later events) between processes."""
+
+    AUTO = "auto"
+    MEMORY = "memory"
+    DATABASE = "database"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. Durations are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="FRAMEWORK_M_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(
+        SecretStr(DEFAULT_DATABASE_URL),
+        validation_alias=AliasChoices("database_url", "DATABASE_URL"),
+        description="SQLAlchemy URL of a SQLite file or a PostgreSQL database. May hold a password.",
+    )
+    database_schema: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+        description="PostgreSQL schema that holds the tables; the server's default if not set.",
+    )
+    database_pool_size: int = Field(10, ge=1, description="Pooled connections per process.")
+
+    backend: Backend = Field(Backend.AUTO, description="auto, memory or database.")
+
+    job_timeout: PositiveSeconds = Field(300, description="Default time limit of one attempt.")
+    job_retries: int = Field(3, ge=0, description="Default number of retries after a failure.")
+    lease: PositiveSeconds = Field(
+        10, ge=1, description="How long a worker owns a job without renewing it."
+    )
+    concurrency: int = Field(50, ge=1, description="Jobs that one worker process runs at once.")
+    stop_grace: float = Field(
+        30, ge=0, description="How long a stopping worker lets running jobs finish."
+    )
+    poll_interval: PositiveSeconds = Field(
+        1, description="Longest wait before a worker looks for jobs without having been woken."
+    )
+    sweep_interval: PositiveSeconds = Field(
+        2, description="How often lost work is looked for: lapsed leases, undispatched jobs."
+    )
+
+    body_limit: int = Field(1_000_000, ge=1, description="Largest HTTP request body accepted.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _supported_driver(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(normalized_database_url(value.get_secret_value()))
+
+    @model_validator(mode="after")
+    def _schema_needs_postgresql(self) -> Self:
+        if self.database_schema and not self.uses_postgresql:
+            raise ValueError("database_schema is for PostgreSQL only")
+        return self
+
+    @property
+    def uses_postgresql(self) -> bool:
+        return self.database_url.get_secret_value().startswith("postgresql")
+
+    @property
+    def effective_backend(self) -> Backend:
+        """`auto` resolved."""
+        return Backend.DATABASE if self.backend is Backend.AUTO else self.backend
+
+
+def normalized_database_url(url: str) -> str:
+    """The URL with the asynchronous driver we use; users may leave the driver out."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise ValueError("is not a URL; write sqlite:///file.db or postgresql://user@host/name")
+    match scheme:
+        case "sqlite" | "sqlite+aiosqlite":
+            if rest in ("", "/", "/:memory:") or ":memory:" in rest or "mode=memory" in rest:
+                raise ValueError("an in-memory SQLite cannot be shared by connections: use a file")
+            return f"sqlite+aiosqlite://{rest}"
+        case "postgresql" | "postgres" | "postgresql+asyncpg":
+            return f"postgresql+asyncpg://{rest}"
+    raise ValueError(f"{scheme} is not supported; use sqlite or postgresql")
