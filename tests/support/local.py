@@ -39,6 +39,12 @@ class LocalServer:
         self._account = account
         self.directory = make_directory(account)
         self._process: GuardedProcess | None = None
+        try:
+            self._set_up()
+            self.start()
+        except BaseException:
+            self.dispose()
+            raise
 
     def start(self) -> None:
         """Return when it serves. Twice: harmless."""
@@ -85,6 +91,9 @@ class LocalServer:
         """All that it has written, over all its runs."""
         return (self.directory / "server.log").read_text(errors="replace")
 
+    def _set_up(self) -> None:
+        """What has to be done once, before the first start."""
+
     def _command(self) -> list[str]:
         raise NotImplementedError
 
@@ -101,9 +110,8 @@ class LocalNats(LocalServer):
 
     def __init__(self) -> None:
         self._program = find_nats()
-        super().__init__()
         self._port = -1  # any free one; then that one for ever
-        self.start()
+        super().__init__()
         self._port = self._listening_port()
 
     @property
@@ -129,11 +137,8 @@ class LocalPostgres(LocalServer):
     quit_by = signal.SIGINT  # "fast": clients are cut off, data is written
 
     def __init__(self) -> None:
-        programs = find_postgres()
+        self._programs = find_postgres()
         super().__init__(account_for_postgres())
-        self._programs = self._reachable(programs)
-        self._init()
-        self.start()
 
     @property
     def url(self) -> str:
@@ -154,7 +159,8 @@ class LocalPostgres(LocalServer):
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(self._programs / "postgres"), "-D", str(self.directory / "data"), *options]
 
-    def _init(self) -> None:
+    def _set_up(self) -> None:
+        self._programs = self._reachable(self._programs)
         command = [str(self._programs / "initdb"), "-D", str(self.directory / "data")]
         options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         done = run_as(self._account, [*command, *options, "--no-instructions"], self.directory)
@@ -166,10 +172,15 @@ class LocalPostgres(LocalServer):
         probe = [str(programs / "postgres"), "--version"]
         if run_as(self._account, probe, self.directory).returncode == 0:
             return programs
-        installation = self.directory / "installation"
-        shutil.copytree(programs.parent, installation, symlinks=True)
-        give_to(self._account, installation, *installation.rglob("*"))
-        return installation / programs.name
+        # The programs find their libraries by relative path, in a folder beside the package.
+        version, package = programs.parent, programs.parents[1]
+        libraries = package.with_name(f"{package.name}.libs")
+        site = self.directory / "site"
+        copy = shutil.copytree(version, site / package.name / version.name, symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, site / libraries.name, symlinks=True)
+        give_to(self._account, site, *site.rglob("*"))
+        return copy / programs.name
 
 
 def find_nats() -> Path:
