@@ -1,7 +1,6 @@
 """Runs the revisions on the connection that `framework_m.adapters.db.migrations` hands over."""
 
 from alembic import context
-
 from framework_m.adapters.db.migrations import VERSION_TABLE
 from framework_m.adapters.db.schema import metadata
 

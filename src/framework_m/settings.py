@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///framework_m.db"
@@ -28,12 +28,14 @@ class Backend(StrEnum):
 class Settings(BaseSettings):
     """Everything that can be set from outside. Durations are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="FRAMEWORK_M_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="FRAMEWORK_M_", validate_by_name=True, frozen=True, extra="ignore"
+    )
 
     database_url: SecretStr = Field(
         SecretStr(DEFAULT_DATABASE_URL),
-        validation_alias=AliasChoices("database_url", "DATABASE_URL"),
-        description="SQLAlchemy URL of a SQLite file or a PostgreSQL database. May hold a password.",
+        validation_alias="DATABASE_URL",
+        description="SQLAlchemy URL of a SQLite file or a PostgreSQL database.",
     )
     database_schema: str | None = Field(
         None,

@@ -1,19 +1,19 @@
 """The one error tree. Every error that leaves the framework is one of these.
 
-    FrameworkMError
-    ├── ConfigurationError           the program was set up wrongly: fix code or settings
-    │   ├── ApplicationNotFoundError
-    │   └── DuplicateJobError
-    ├── JobError
-    │   ├── UnknownJobError
-    │   ├── ArgumentError
-    │   ├── ResultError              a job returned what JSON cannot hold
-    │   ├── JobTimeoutError
-    │   ├── JobFailedError           raised by a handle's result(), holds the job's own error
-    │   └── JobNotFoundError
-    └── UnavailableError             a server is away: retry later
-        ├── DatabaseUnavailableError
-        └── SchemaOutdatedError
+FrameworkMError
+├── ConfigurationError           the program was set up wrongly: fix code or settings
+│   ├── ApplicationNotFoundError
+│   └── DuplicateJobError
+├── JobError
+│   ├── UnknownJobError
+│   ├── ArgumentError
+│   ├── ResultError              a job returned what JSON cannot hold
+│   ├── JobTimeoutError
+│   ├── JobFailedError           raised by a handle's result(), holds the job's own error
+│   └── JobNotFoundError
+└── UnavailableError             a server is away: retry later
+    ├── DatabaseUnavailableError
+    └── SchemaOutdatedError
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from framework_m.core.interfaces.job_store import Claim
 from framework_m.core.jobs.states import WAITING, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
-    from sqlalchemy import ColumnElement, Select, Update
+    from sqlalchemy import ColumnElement, RowMapping, Select, Update
 
     from framework_m.core.interfaces.job_store import ClaimTerms, FinishedRun, NewJob
 
@@ -53,8 +53,9 @@ def held(job_id: Any, claim_no: Any) -> ColumnElement[bool]:
 
 
 def ready_again() -> dict[Any, Any]:
-    """What makes a running row waiting again, due now."""
+    """What makes a running row waiting again, due now, the lost attempt not counted."""
     return {
+        _row.attempt: _row.attempt - 1,
         _row.status: JobStatus.QUEUED.value,
         _row.scheduled_at: database_now(),
         _row.updated_at: database_now(),
@@ -63,7 +64,7 @@ def ready_again() -> dict[Any, Any]:
     }
 
 
-_FINISHING = {
+_FINISHING: dict[Any, Any] = {
     _row.status: bindparam("new_status"),
     _row.error: bindparam("new_error"),
     _row.traceback: bindparam("new_traceback"),
@@ -160,11 +161,11 @@ def new_row(job: NewJob) -> dict[str, Any]:
     }
 
 
-def record(row: Mapping[str, Any]) -> JobLog:
+def record(row: RowMapping) -> JobLog:
     result = row["result"]
     return JobLog(
         **{
-            **row,
+            **row,  # names of columns are names of fields
             "job_id": row["name"],
             "args": json.loads(row["args"]),
             "result": None if result is None else json.loads(result),

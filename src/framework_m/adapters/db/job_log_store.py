@@ -70,7 +70,9 @@ class JobLogStore:
 
     async def claim(self, terms: ClaimTerms, job_ids: Collection[str]) -> Sequence[Claim]:
         async with self._database.begin() as connection:
-            rows = await connection.execute(sql.claim(terms, and_(_row.name.in_(job_ids), sql.is_due())))
+            rows = await connection.execute(
+                sql.claim(terms, and_(_row.name.in_(job_ids), sql.is_due()))
+            )
             return sql.claims(rows)
 
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
@@ -93,7 +95,7 @@ class JobLogStore:
                 await connection.execute(
                     update(job_log)
                     .where(sql.held(claim.job_id, claim.claim_no))
-                    .values(sql.ready_again(), attempt=_row.attempt - 1)
+                    .values(sql.ready_again())
                 )
             await self._announce(connection, {claim.queue for claim in claims})
 
@@ -125,7 +127,7 @@ class JobLogStore:
             rows = await connection.execute(
                 update(job_log)
                 .where(_row.name.in_(lapsed))
-                .values(sql.ready_again(), attempt=_row.attempt - 1, rescues=_row.rescues + 1)
+                .values({**sql.ready_again(), _row.rescues: _row.rescues + 1})
                 .returning(*sql.DISPATCH_COLUMNS)
             )
             jobs = [Dispatch(*row) for row in rows]

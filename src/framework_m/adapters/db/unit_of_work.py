@@ -42,8 +42,8 @@ class UnitOfWork:
         for action in self._after_commit:
             try:
                 await action()
-            except Exception as error:
-                # The commit stands, and a sweep does what this action would have done.
+            except Exception as error:  # noqa: BLE001 - whatever it is, the commit stands
+                # A sweep does what this action would have done.
                 logger.warning("after commit, left to the next sweep: %s", error)
 
 

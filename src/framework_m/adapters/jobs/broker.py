@@ -52,7 +52,7 @@ class JobBroker(AsyncBroker):
             self.register_task(job.function.function, task_name=job.name)
 
     @property
-    def custom_dependency_context(self) -> dict[Any, Any]:  # type: ignore[override]
+    def custom_dependency_context(self) -> dict[Any, Any]:
         """A copy for each run."""
         return dict(self._dependency_context)
 

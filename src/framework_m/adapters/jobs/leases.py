@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import UnavailableError
@@ -16,12 +15,13 @@ from framework_m.core.outage import Outage, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from framework_m.core.interfaces.job_store import ClaimTerms, JobStore
 
 logger = logging.getLogger(__name__)
 
-OpenStore = "Callable[[], AbstractAsyncContextManager[JobStore]]"
+_CLOSE_TIMEOUT = 5.0
 
 
 class LeaseKeeper:
@@ -38,13 +38,13 @@ class LeaseKeeper:
         self._lost = lost
         self._held: dict[str, int] = {}
         self._guard = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._closing = False
+        self._stop: Callable[[], object] | None = None
         self._thread: threading.Thread | None = None
+        self._home = asyncio.get_running_loop()
 
     def start(self) -> None:
         """Begin; `lost` is called in this event loop with the ids whose claim was lost."""
-        self._home = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="job-leases", daemon=True)
         self._thread.start()
 
@@ -59,11 +59,12 @@ class LeaseKeeper:
                 del self._held[job_id]
 
     async def close(self) -> None:
-        if self._thread is None:
-            return
-        if self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
-        await asyncio.to_thread(self._thread.join, 5)
+        with self._guard:
+            self._closing = True
+            if self._stop is not None:
+                self._stop()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, _CLOSE_TIMEOUT)
 
     def _run(self) -> None:
         try:
@@ -72,17 +73,25 @@ class LeaseKeeper:
             logger.exception("the lease thread died; leases will lapse")
 
     async def _keep(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        stop = self._stopped_by_close()
         outage = Outage("leases")
         async with self._open_store() as store:
-            while not self._stop.is_set():
+            while not stop.is_set():
                 try:
                     await self._renew(store)
                 except UnavailableError as error:
-                    await outage.wait(error, self._stop)
+                    await outage.wait(error, stop)
                     continue
                 outage.over()
-                await pause(self._terms.lease.total_seconds() / 3, self._stop)
+                await pause(self._terms.lease.total_seconds() / 3, stop)
+
+    def _stopped_by_close(self) -> asyncio.Event:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        with self._guard:
+            self._stop = lambda: loop.call_soon_threadsafe(stop.set)
+            if self._closing:
+                stop.set()
+        return stop
 
     async def _renew(self, store: JobStore) -> None:
         with self._guard:

@@ -207,8 +207,9 @@ def _bounded(
     """The function under its timeout. A TimeoutError of its own making stays its own."""
 
     async def run(**kwargs: Any) -> Any:
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with limit:
                 return await function(**kwargs)
         except TimeoutError as error:
             if limit.expired():

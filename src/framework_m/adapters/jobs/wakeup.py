@@ -9,9 +9,9 @@ import contextlib
 class Wakeup:
     """Wakes every waiter; a call between looking and waiting is not lost.
 
-        seen = wakeup.calls
-        if not look():
-            await wakeup.wait_beyond(seen, timeout)
+    seen = wakeup.calls
+    if not look():
+        await wakeup.wait_beyond(seen, timeout)
     """
 
     def __init__(self) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import PydanticSerializationError
-from typing_extensions import NotRequired, Required, TypedDict
 
 from framework_m.core.errors import ArgumentError, ConfigurationError, FieldError, ResultError
 from framework_m.core.jobs.context import JobContext
@@ -40,7 +39,7 @@ class Arguments:
         hints = _type_hints(job_name, function)
         self.context_parameter = _context_parameter(self._signature, hints)
         self._names = tuple(n for n in self._signature.parameters if n != self.context_parameter)
-        self._adapter = self._build_adapter(hints)
+        self._shape = self._build_shape(hints)
         self._result = _result_adapter(hints.get("return", Any))
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,20 +57,28 @@ class Arguments:
     def dump(self, values: Mapping[str, Any]) -> str:
         """Check the values and write them as JSON. Raises ArgumentError."""
         try:
-            checked = self._adapter.validate_python(dict(values))
-            return self._adapter.dump_json(checked).decode()
+            checked = self._shape.model_validate(dict(values))
         except ValidationError as error:
             raise self._misfit(error) from error
-        except (PydanticSerializationError, UnicodeError) as error:
-            problem = FieldError("*", f"cannot be written as JSON: {error}")
-            raise ArgumentError(self._job_name, [problem]) from error
+        try:
+            text = checked.model_dump_json(by_alias=True, exclude_unset=True)
+            # A nested model may write what it does not read (NaN as null): better known now.
+            self._shape.model_validate_json(text)
+        except ValidationError as error:
+            raise self._misfit(error) from error
+        except PydanticSerializationError as error:
+            raise ArgumentError(self._job_name, self._unwritable(checked)) from error
+        return text
 
     def load(self, text: str) -> dict[str, Any]:
         """The values, in the function's own types. Raises ArgumentError."""
         try:
-            return dict(self._adapter.validate_json(text))
+            shape = self._shape.model_validate_json(text)
         except ValidationError as error:
             raise self._misfit(error) from error
+        return {
+            self._names[int(field[1:])]: getattr(shape, field) for field in shape.model_fields_set
+        }
 
     def dump_result(self, value: Any) -> str | None:
         """What the function returned, as JSON text. Raises ResultError."""
@@ -87,28 +94,40 @@ class Arguments:
         except ValidationError:
             return value
 
-    def _build_adapter(self, hints: Mapping[str, Any]) -> TypeAdapter[Any]:
-        fields = {name: self._field(name, hints.get(name, Any)) for name in self._names}
-        # A TypedDict and not a model: any parameter name is allowed, and a default stays with
-        # the function, so that a new deploy may change it.
-        shape = TypedDict("shape", fields)  # type: ignore[misc]
-        shape.__pydantic_config__ = _CONFIG  # type: ignore[attr-defined]
+    def _build_shape(self, hints: Mapping[str, Any]) -> type[BaseModel]:
+        # Fields are numbered and parameters their aliases: a parameter may have any name, also
+        # one that a model's field may not.
+        fields: dict[str, Any] = {
+            f"p{number}": (hints.get(name, Any), self._field(name))
+            for number, name in enumerate(self._names)
+        }
         try:
-            return TypeAdapter(shape)
-        except (PydanticSchemaGenerationError, PydanticUserError) as error:
+            return create_model("Arguments", __config__=_CONFIG, **fields)
+        except PydanticUserError as error:
             raise ConfigurationError(
                 f"job {self._job_name!r} has a parameter that JSON cannot hold: {error}"
             ) from error
 
-    def _field(self, name: str, hint: Any) -> Any:
+    def _field(self, name: str) -> Any:
         parameter = self._signature.parameters[name]
         if parameter.kind not in _BY_KEYWORD:
             raise ConfigurationError(
                 f"job {self._job_name!r}: parameter {parameter} cannot be stored by name; "
                 f"write its arguments out"
             )
-        required = parameter.default is inspect.Parameter.empty
-        return Required[hint] if required else NotRequired[hint]
+        if parameter.default is inspect.Parameter.empty:
+            return Field(alias=name)
+        # The default stays with the function, so that a new deploy may change it.
+        return Field(None, alias=name)
+
+    def _unwritable(self, checked: BaseModel) -> list[FieldError]:
+        problems = []
+        for number, name in enumerate(self._names):
+            try:
+                checked.model_dump_json(include={f"p{number}"})
+            except PydanticSerializationError as error:
+                problems.append(FieldError(name, f"cannot be written as JSON: {error}"))
+        return problems
 
     def _misfit(self, error: ValidationError) -> ArgumentError:
         problems = [

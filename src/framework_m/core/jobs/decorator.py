@@ -48,7 +48,9 @@ class JobFunction(Generic[P, R]):
     def place(self) -> str:
         """Where it is defined, for people."""
         code = inspect.unwrap(self.function).__code__
-        return f"{self.function.__module__}:{self.function.__qualname__} (line {code.co_firstlineno})"
+        return (
+            f"{self.function.__module__}:{self.function.__qualname__} (line {code.co_firstlineno})"
+        )
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Ask for a run.
@@ -106,9 +108,7 @@ class _Decorator:
 
 
 @overload
-def job(
-    function: Callable[Concatenate[JobContext, P], Awaitable[R]], /
-) -> JobFunction[P, R]: ...
+def job(function: Callable[Concatenate[JobContext, P], Awaitable[R]], /) -> JobFunction[P, R]: ...
 @overload
 def job(function: Callable[P, Awaitable[R]], /) -> JobFunction[P, R]: ...
 @overload
@@ -165,4 +165,4 @@ def _checked(options: JobOptions) -> JobOptions:
 def is_queue_name(text: str) -> bool:
     """Queue names become part of NATS subjects and of command lines, so they stay plain."""
     plain = text.replace("_", "").replace("-", "")
-    return 0 < len(text) <= 64 and (not plain or plain.isascii() and plain.isalnum())  # noqa: PLR2004
+    return 0 < len(text) <= 64 and (not plain or (plain.isascii() and plain.isalnum()))

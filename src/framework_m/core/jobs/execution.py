@@ -12,11 +12,14 @@ from framework_m.core.jobs.retry import backoff
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from framework_m.core.interfaces.job_store import Claim
     from framework_m.core.jobs.registry import RegisteredJob
 
 _PARKED_FOR = timedelta(seconds=30)
 _TRACEBACK_LIMIT = 64_000
+_ENGINE = ("framework_m", "taskiq", "asyncio", "concurrent")
 _NEVER_RETRIED = (ArgumentError, ResultError)
 """Another try would end the same way."""
 
@@ -61,9 +64,22 @@ def _summary(error: BaseException) -> str:
 
 
 def _traceback_of(error: BaseException) -> str:
-    text = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(type(error), error, _of_the_job(error)))
     # The end names the error and the innermost frame: keep that.
     return text if len(text) <= _TRACEBACK_LIMIT else f"…{text[-_TRACEBACK_LIMIT:]}"
+
+
+def _of_the_job(error: BaseException) -> TracebackType | None:
+    """The traceback from the job function on: how we got there is no news to its author."""
+    frame = error.__traceback__
+    while frame is not None and _is_ours(frame):
+        frame = frame.tb_next
+    return frame or error.__traceback__
+
+
+def _is_ours(frame: TracebackType) -> bool:
+    module = str(frame.tb_frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] in _ENGINE
 
 
 def _storable(text: str) -> str:

@@ -1,0 +1,1 @@
+"""One suite per port; each adapter's tests subclass it and supply a harness."""

@@ -1,0 +1,82 @@
+"""What a test needs of one backend: applications on its database, workers, and ways to wait."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from framework_m import FrameworkM, JobLog, JobStatus, Settings
+
+T = TypeVar("T")
+
+_DEADLINE = 20.0
+"""Only ends a test that would otherwise hang."""
+
+JOBS = ("tests.support.jobs",)
+
+
+async def until(look: Callable[[], Awaitable[T | None]]) -> T:
+    """Look again and again until there is something to see."""
+    async with asyncio.timeout(_DEADLINE):
+        while not (seen := await look()):  # noqa: ASYNC110 - other processes set no event here
+            await asyncio.sleep(0.005)
+    return seen
+
+
+class Harness:
+    """One backend on one fresh, migrated database, seen by one enqueuing application."""
+
+    def __init__(self, settings: dict[str, Any], folder: Path) -> None:
+        self._settings = settings
+        self.folder = folder
+        self.app = self.application()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, settings: dict[str, Any], folder: Path) -> "AsyncIterator[Harness]":
+        harness = cls(settings, folder)
+        await harness.app.migrate()
+        async with harness.app:
+            yield harness
+
+    def application(self, modules: Sequence[str] = JOBS, **changed: Any) -> FrameworkM:
+        """Another application on the same database, as another process would have."""
+        return FrameworkM(modules, settings=self.settings(**changed))
+
+    def settings(self, **changed: Any) -> Settings:
+        return Settings(**{**self._settings, **changed})
+
+    def environment(self) -> dict[str, str]:
+        """The same settings, for a process."""
+        url = self.settings().database_url.get_secret_value()
+        named = {f"FRAMEWORK_M_{name.upper()}": str(it) for name, it in self._settings.items()}
+        return {**named, "DATABASE_URL": url}
+
+    async def record(self, job_id: str) -> JobLog:
+        found = await self.app.jobs.get(job_id)
+        assert found is not None
+        return found
+
+    async def reached(self, job_id: str, *statuses: JobStatus) -> JobLog:
+        """The job's record, once it is in one of these states."""
+
+        async def look() -> JobLog | None:
+            found = await self.record(job_id)
+            return found if found.status in statuses else None
+
+        return await until(look)
+
+    async def ended(self, job_id: str) -> JobLog:
+        return await self.reached(
+            job_id, JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED
+        )
+
+    async def lines(self, log: Path, count: int) -> list[str]:
+        """What jobs wrote there, once there are that many lines."""
+
+        async def look() -> list[str] | None:
+            lines = log.read_text().splitlines() if log.exists() else []
+            return lines if len(lines) >= count else None
+
+        return await until(look)

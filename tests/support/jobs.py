@@ -1,0 +1,123 @@
+"""Job functions that tests run, in this process and in others."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from framework_m import JobContext, job
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+class Address(BaseModel):
+    street: str
+    since: datetime
+
+
+@job
+async def add(a: int, b: int = 1) -> int:
+    return a + b
+
+
+@job
+async def describe_types(
+    amount: Decimal,
+    moment: datetime,
+    key: UUID,
+    colour: Colour,
+    point: Point,
+    address: Address,
+    raw: bytes,
+    ratio: float,
+) -> list[str]:
+    values = (amount, moment, key, colour, point, address, raw, ratio)
+    return [f"{type(value).__name__}={value!r}" for value in values]
+
+
+@job(retries=0)
+async def boom(message: str = "no luck") -> None:
+    raise ValueError(message)
+
+
+@job(retries=0)
+async def unprintable() -> None:
+    raise ValueError("bad \x00 \udcff")
+
+
+@job(retries=3)
+async def fails_at_first(ctx: JobContext, times: int) -> int:
+    if ctx.attempt <= times:
+        raise RuntimeError(f"attempt {ctx.attempt}")
+    return ctx.attempt
+
+
+@job(retries=0, timeout=0.05)
+async def too_slow() -> None:
+    await asyncio.Event().wait()
+
+
+@job(retries=0)
+async def own_timeout() -> None:
+    raise TimeoutError("of a server")
+
+
+@job(retries=0)
+async def unstorable() -> object:
+    return object()
+
+
+@job
+def plain(text: str) -> str:
+    return text.upper()
+
+
+@job
+async def wait_for(ctx: JobContext, gate: Path, log: Path) -> int:
+    """Say in the log that it runs, then wait until the gate exists."""
+    _append(log, ctx.job_id)
+    while not gate.exists():  # noqa: ASYNC110 - the signal comes from another process
+        await asyncio.sleep(0.005)
+    return ctx.attempt
+
+
+@job
+async def block_for(ctx: JobContext, seconds: float, log: Path) -> None:
+    """Hold up the event loop, as careless code does."""
+    _append(log, ctx.job_id)
+    time.sleep(seconds)  # noqa: ASYNC251 - the point of it
+
+
+@job(queue="other")
+async def on_another_queue() -> str:
+    return "done"
+
+
+@job
+async def count_to(ctx: JobContext, total: int) -> None:
+    for n in range(total + 1):
+        await ctx.progress(n, total=total, message=f"{n} of {total}")
+
+
+@job
+async def note(log: Path, word: str) -> None:
+    _append(log, word)
+
+
+def _append(log: Path, word: str) -> None:
+    with log.open("a") as file:
+        file.write(f"{word}\n")
