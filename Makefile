@@ -27,6 +27,7 @@ help: ## what there is
 
 .PHONY: env
 env: .venv/.stamp ## the environment, .venv, from uv.lock (quick when nothing changed)
+	@:
 
 .PHONY: demo demo-once
 demo: env ## run the demo on real input and leave the server running (NATS=1: with a NATS server)
@@ -47,7 +48,7 @@ imports: env ## import-linter: the rooms, and who may enter
 	$(BIN)/lint-imports --no-cache --no-logo
 
 unit: env
-	$(PYTEST) tests/unit tests/architecture
+	$(PYTEST) $(wildcard tests/unit) tests/architecture
 
 test: lint types imports ## everything: lint, types, import rules, all tests
 	$(PYTEST)
