@@ -1,0 +1,18 @@
+"""Killed workers, on the backends that several processes share."""
+
+import pytest
+
+from tests.contracts.worker_death_contract import WorkerDeathContract
+from tests.support.harness import Harness
+
+
+class TestSqlite(WorkerDeathContract):
+    @pytest.fixture
+    def harness(self, sqlite: Harness) -> Harness:
+        return sqlite
+
+
+class TestPostgresql(WorkerDeathContract):
+    @pytest.fixture
+    def harness(self, postgresql: Harness) -> Harness:
+        return postgresql

@@ -1,0 +1,71 @@
+"""What every backend that several processes share promises when a worker is killed."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from framework_m import JobStatus
+from tests.support import jobs
+from tests.support.harness import Harness
+from tests.support.processes import WorkerProcess, worker_process
+
+
+class WorkerDeathContract:
+    """Subclass it with a `harness` fixture."""
+
+    @pytest.fixture
+    def environment(self, harness: Harness) -> dict[str, str]:
+        """A short lease, so that death is noticed soon."""
+        return {
+            **harness.environment(),
+            "FRAMEWORK_M_LEASE": "1",
+            "FRAMEWORK_M_SWEEP_INTERVAL": "0.2",
+        }
+
+    async def test_a_job_whose_worker_is_killed_runs_again_elsewhere(
+        self, harness: Harness, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        gate, log, output = tmp_path / "gate", tmp_path / "log", tmp_path / "output"
+        handle = await jobs.wait_for.enqueue(gate, log)
+        with worker_process(environment, output) as first:
+            await harness.lines(log, 1)
+            first.kill()
+        assert (await harness.record(handle)).status is JobStatus.RUNNING
+        gate.touch()
+        with worker_process(environment, output):
+            job = await harness.ended(handle)
+        assert job.status is JobStatus.SUCCESS
+        assert job.attempt == 1, "a crash of the worker spends no attempt of the job"
+        assert log.read_text().split() == [handle, handle]
+
+    async def test_a_worker_killed_among_many_jobs_loses_none(
+        self, harness: Harness, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        gate, log, output = tmp_path / "gate", tmp_path / "log", tmp_path / "output"
+        blocked = [await jobs.wait_for.enqueue(gate, log) for _ in range(5)]
+        with worker_process(environment, output) as first:
+            await harness.lines(log, 5)
+            more = [await jobs.note.enqueue(log, "note") for _ in range(50)]
+            first.kill()
+        gate.touch()
+        with worker_process(environment, output):
+            ended = [await harness.ended(handle) for handle in (*blocked, *more)]
+        assert {job.status for job in ended} == {JobStatus.SUCCESS}
+
+    async def test_a_worker_told_to_stop_lets_its_job_end(
+        self, harness: Harness, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        gate, log = tmp_path / "gate", tmp_path / "log"
+        handle = await jobs.wait_for.enqueue(gate, log)
+        with worker_process(environment, tmp_path / "output") as worker:
+            await harness.lines(log, 1)
+            await _stop_while(worker, gate)
+        assert (await harness.record(handle)).status is JobStatus.SUCCESS
+
+
+async def _stop_while(worker: WorkerProcess, gate: Path) -> None:
+    stopping = asyncio.create_task(asyncio.to_thread(worker.stop))
+    await asyncio.sleep(0)
+    gate.touch()
+    assert await stopping == 0, worker.output()

@@ -1,0 +1,61 @@
+"""Workers as processes of their own, so that they can be killed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[2]
+_STOP_TIMEOUT = 30
+
+
+class WorkerProcess:
+    """`m worker` on the test application."""
+
+    def __init__(self, environment: Mapping[str, str], output: Path) -> None:
+        self._output = output
+        with output.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*M, "worker", "--app", "tests.support.application:app"],
+                cwd=_ROOT,
+                env={**os.environ, **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: no last words."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, then wait; the exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(_STOP_TIMEOUT)
+
+    def output(self) -> str:
+        return self._output.read_text()
+
+
+M = (sys.executable, "-m", "framework_m.cli.main")
+
+
+@contextlib.contextmanager
+def worker_process(environment: Mapping[str, str], output: Path) -> Iterator[WorkerProcess]:
+    """A worker that is gone when the block ends, however it ends."""
+    worker = WorkerProcess(environment, output)
+    try:
+        yield worker
+    finally:
+        worker.kill()
