@@ -29,7 +29,11 @@ class Settings(BaseSettings):
     """Everything that can be set from outside. Durations are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FRAMEWORK_M_", validate_by_name=True, frozen=True, extra="ignore"
+        env_prefix="FRAMEWORK_M_",
+        validate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # a wrong URL may hold a password
     )
 
     database_url: SecretStr = Field(

@@ -50,7 +50,8 @@ class WorkerDeathContract:
             first.kill()
         gate.touch()
         with worker_process(environment, output):
-            ended = [await harness.ended(handle) for handle in (*blocked, *more)]
+            everything: list[str] = [*blocked, *more]
+            ended = [await harness.ended(job_id) for job_id in everything]
         assert {job.status for job in ended} == {JobStatus.SUCCESS}
 
     async def test_a_worker_told_to_stop_lets_its_job_end(
