@@ -11,6 +11,8 @@ from sqlalchemy.engine import make_url
 # Before their first import: a failed assert in a shared suite then says as much as one in a test.
 pytest.register_assert_rewrite("tests.contracts", "tests.support")
 
+pytest_plugins = ("tests.support.fixtures",)
+
 from tests.support import servers  # noqa: E402
 from tests.support.servers import (  # noqa: E402
     NatsServer,

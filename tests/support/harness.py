@@ -68,9 +68,7 @@ class Harness:
         return await until(look)
 
     async def ended(self, job_id: str) -> JobLog:
-        return await self.reached(
-            job_id, JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED
-        )
+        return await self.reached(job_id, JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED)
 
     async def lines(self, log: Path, count: int) -> list[str]:
         """What jobs wrote there, once there are that many lines."""

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from framework_m.adapters.db import sqlite
 from framework_m.core.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-_BUSY_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 5.0
-_READ_ONLY = "framework_m_read_only"
 
 
 class Database:
@@ -44,11 +43,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A writing transaction: committed on leaving, rolled back on error.
-
-        On SQLite it begins IMMEDIATE: a deferred one would lose a race to upgrade its lock and
-        fail, or read what it is about to overwrite.
-        """
+        """A writing transaction: committed on leaving, rolled back on error."""
         async with self._turn():
             with translated_errors():
                 async with self.engine.begin() as connection:
@@ -59,7 +54,7 @@ class Database:
         """A transaction that only reads, and waits for no writer."""
         with translated_errors():
             async with self.engine.connect() as connection:
-                await connection.execution_options(**{_READ_ONLY: True})
+                await connection.execution_options(**{sqlite.READ_ONLY: True})
                 yield connection
 
     async def ping(self) -> None:
@@ -79,12 +74,12 @@ class Database:
             yield
             return
         try:
-            async with asyncio.timeout(_BUSY_TIMEOUT):
+            async with asyncio.timeout(sqlite.BUSY_TIMEOUT):
                 await self._writer.acquire()
         except TimeoutError as error:
             raise DatabaseUnavailableError(
                 f"another transaction of this process has held SQLite's write lock for "
-                f"{_BUSY_TIMEOUT:g} s"
+                f"{sqlite.BUSY_TIMEOUT:g} s"
             ) from error
         try:
             yield
@@ -94,12 +89,7 @@ class Database:
     def _build(self) -> AsyncEngine:
         if self.is_postgresql:
             return self._build_postgresql()
-        engine = create_async_engine(
-            self.url, connect_args={"timeout": _BUSY_TIMEOUT}, **self._pool_options()
-        )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
+        return sqlite.build_engine(self.url, self._pool_options())
 
     def _build_postgresql(self) -> AsyncEngine:
         server_settings = {"application_name": "framework_m"}
@@ -117,20 +107,6 @@ class Database:
         return {"pool_size": self._pool_size, "max_overflow": 10, "pool_pre_ping": False}
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver would begin transactions by itself, DEFERRED; SQLAlchemy does it instead, below.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    reads = connection.get_execution_options().get(_READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
     """Say in our terms that the database is away; let every other error pass."""
@@ -139,7 +115,8 @@ def translated_errors() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise DatabaseUnavailableError(_brief(error)) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        # SQLite's "file is not a database" and "malformed" have no class of their own.
+        if error.connection_invalidated or type(error) is DatabaseError:
             raise DatabaseUnavailableError(_brief(error)) from error
         raise
     except (ConnectionError, FileNotFoundError) as error:  # asyncpg, while it connects

@@ -58,14 +58,15 @@ async def require_current(database: Database) -> None:
     """
     found = await current(database)
     needed = head()
-    if found == needed or (found is not None and not _is_known(found)):
+    if found == needed or (found is not None and found not in revisions()):
         return
     raise SchemaOutdatedError(found, needed)
 
 
-def _is_known(revision: str) -> bool:
-    directory = ScriptDirectory(str(scripts()))
-    return any(script.revision == revision for script in directory.walk_revisions())
+def revisions() -> tuple[str, ...]:
+    """Every revision that this version knows, newest first."""
+    found = ScriptDirectory(str(scripts())).walk_revisions()
+    return tuple(script.revision for script in found)
 
 
 def _current(connection: Connection) -> str | None:

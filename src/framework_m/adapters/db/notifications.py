@@ -34,15 +34,15 @@ class Listener:
         self._channel = channel
         self._heard = heard
         self._stop = asyncio.Event()
-        self._loop_task: asyncio.Task[None] | None = None
+        self._runner: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._loop_task = asyncio.create_task(self._run(), name="postgresql-listen")
+        self._runner = asyncio.create_task(self._run(), name="postgresql-listen")
 
     async def close(self) -> None:
         self._stop.set()
-        if self._loop_task is not None:
-            await self._loop_task
+        if self._runner is not None:
+            await self._runner
         await self._database.close()
 
     async def _run(self) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from framework_m.adapters.jobs.ports import WorkerPorts
 
 
-class _RegisteredTask(AsyncTaskiqDecoratedTask[Any, Any]):
+class _Registered(AsyncTaskiqDecoratedTask[Any, Any]):
     """taskiq's own renames the user's function and plants it in its module; this one does not."""
 
     def __init__(  # super().__init__ is what is left out
@@ -46,7 +46,7 @@ class JobBroker(AsyncBroker):
         self._dependency_context: dict[Any, Any] = {}
         super().__init__()
         self.ports = ports
-        self.decorator_class = _RegisteredTask
+        self.decorator_class = _Registered
         self.id_generator = uuid7
         for job in ports.registry:
             self.register_task(job.function.function, task_name=job.name)

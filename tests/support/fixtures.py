@@ -1,10 +1,11 @@
-"""A harness per backend."""
+"""Fixtures of ours, for every test: databases, and a harness per backend."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from framework_m.adapters.db.engine import Database
 from tests.support.harness import Harness
 from tests.support.servers import PostgresServer
 
@@ -30,6 +31,29 @@ async def postgresql(
     settings = {"database_url": postgres_server.url, "database_schema": postgres_schema}
     async with Harness.opened(settings, tmp_path) as it:
         yield it
+
+
+@pytest.fixture
+async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def postgresql_database(
+    postgres_server: PostgresServer, postgres_schema: str
+) -> AsyncIterator[Database]:
+    database = Database(postgres_server.url, schema=postgres_schema)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """An empty database of each kind."""
+    found: Database = request.getfixturevalue(f"{request.param}_database")
+    return found
 
 
 def _sqlite(folder: Path) -> str:

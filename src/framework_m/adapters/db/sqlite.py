@@ -1,0 +1,59 @@
+"""SQLite as we open it: write-ahead log, our own transactions, one writer at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import aiosqlite
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import create_async_engine
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+BUSY_TIMEOUT = 30.0
+READ_ONLY = "framework_m_read_only"
+"""Execution option of a connection that will not write."""
+
+
+def build_engine(url: str, pool: dict[str, Any]) -> AsyncEngine:
+    """An engine whose transactions begin IMMEDIATE unless they are marked as reading only."""
+    engine = create_async_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT, "async_creator_fn": _connect}, **pool
+    )
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+async def _connect(*args: Any, **options: Any) -> aiosqlite.Connection:
+    # Without an isolation level the driver begins no transactions by itself (DEFERRED ones):
+    # SQLAlchemy does, below.
+    connection = aiosqlite.connect(*args, isolation_level=None, **options)
+    connection._thread.daemon = True  # as SQLAlchemy does: a forgotten one must not hold up exit
+    try:
+        return await connection
+    except BaseException:
+        # The driver tells its thread to end and does not wait; if the event loop closes first,
+        # the thread prints a traceback.
+        await asyncio.to_thread(connection._thread.join, 1)
+        raise
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    try:
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except Exception:
+        connection.close()  # the pool has not taken it yet, and its thread would stay
+        raise
+
+
+def _begin(connection: Any) -> None:
+    # A deferred transaction would lose a race to upgrade its lock and fail, or overwrite what it
+    # had read before somebody else changed it.
+    reads = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,45 @@
+"""The schema: what the revisions make is what the tables say, on both databases."""
+
+import asyncio
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from framework_m.adapters.db import migrations
+from framework_m.adapters.db.engine import Database
+from framework_m.adapters.db.schema import metadata
+from framework_m.core.errors import SchemaOutdatedError
+
+
+def differences(connection: Connection) -> list[object]:
+    options = {"version_table": migrations.VERSION_TABLE, "compare_type": True}
+    context = MigrationContext.configure(connection, opts=options)
+    return list(compare_metadata(context, metadata))
+
+
+@pytest.mark.parametrize("start", [None, *migrations.revisions()])
+async def test_an_upgrade_from_any_revision_makes_the_tables_of_the_code(
+    database: Database, start: str | None
+) -> None:
+    if start is not None:
+        await migrations.upgrade(database, start)
+    await migrations.upgrade(database)
+    async with database.read() as connection:
+        assert await connection.run_sync(differences) == []
+    await migrations.require_current(database)
+
+
+async def test_an_empty_database_is_refused(database: Database) -> None:
+    with pytest.raises(SchemaOutdatedError, match=r"has no schema yet.*run `m migrate`"):
+        await migrations.require_current(database)
+
+
+async def test_many_upgrades_at_once_take_turns(database: Database) -> None:
+    await asyncio.gather(*(migrations.upgrade(database) for _ in range(4)))
+    assert await migrations.current(database) == migrations.head()
+
+
+def test_the_revisions_travel_in_the_wheel() -> None:
+    assert (migrations.scripts() / "env.py").is_file()
