@@ -1,0 +1,1 @@
+"""Measurements. Compare by ratio within one run: machines differ and are noisy."""

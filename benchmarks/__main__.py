@@ -1,0 +1,8 @@
+"""`make bench`: every measurement, one after the other."""
+
+import asyncio
+
+from benchmarks import jobs
+
+if __name__ == "__main__":
+    asyncio.run(jobs.main())

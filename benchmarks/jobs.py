@@ -1,0 +1,91 @@
+"""Jobs per second: enqueued one by one, enqueued by many at once, and run by one worker."""
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from framework_m import FrameworkM, JobStatus, Settings, job
+from tests.support import servers
+
+ONE_BY_ONE = 500
+AT_ONCE = 100
+TO_RUN = 2_000
+
+
+@job
+async def no_op(n: int) -> None:
+    """Costs nothing: what is measured is the way to it and back."""
+
+
+async def main() -> None:
+    print(f"{'backend':<12} {'one by one':>12} {f'{AT_ONCE} at once':>12} {'run':>12}   jobs/s")
+    for name, address in _addresses():
+        with address() as url:
+            async with _application(url) as app:
+                one_by_one = await _one_by_one()
+                at_once = await _at_once()
+                ran = await _run(app)
+        print(f"{name:<12} {one_by_one:>12,.0f} {at_once:>12,.0f} {ran:>12,.0f}")
+
+
+async def _one_by_one() -> float:
+    started = time.perf_counter()
+    for n in range(ONE_BY_ONE):
+        await no_op.enqueue(n)
+    return ONE_BY_ONE / (time.perf_counter() - started)
+
+
+async def _at_once() -> float:
+    async def caller(share: int) -> None:
+        for n in range(share):
+            await no_op.enqueue(n)
+
+    share = TO_RUN // AT_ONCE
+    started = time.perf_counter()
+    await asyncio.gather(*(caller(share) for _ in range(AT_ONCE)))
+    return TO_RUN / (time.perf_counter() - started)
+
+
+async def _run(app: FrameworkM) -> float:
+    """Everything enqueued so far, by one worker in this process."""
+    started = time.perf_counter()
+    async with app.worker():
+        for status in (JobStatus.QUEUED, JobStatus.RUNNING):
+            while await app.jobs.list(status=status, limit=1):
+                await asyncio.sleep(0.01)  # noqa: ASYNC110 - the end of them all is no event
+    return (ONE_BY_ONE + TO_RUN) / (time.perf_counter() - started)
+
+
+@contextlib.asynccontextmanager
+async def _application(url: str) -> AsyncIterator[FrameworkM]:
+    app = FrameworkM([__name__], settings=Settings(database_url=SecretStr(url)))
+    await app.migrate()
+    async with app:
+        yield app
+
+
+Address = Callable[[], contextlib.AbstractContextManager[str]]
+
+
+def _addresses() -> list[tuple[str, Address]]:
+    return [("SQLite", _sqlite), ("PostgreSQL", _postgresql)]
+
+
+@contextlib.contextmanager
+def _sqlite() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"sqlite:///{Path(folder) / 'bench.db'}"
+
+
+@contextlib.contextmanager
+def _postgresql() -> Iterator[str]:
+    server = servers.own_postgres()
+    try:
+        yield server.url
+    finally:
+        server.dispose()

@@ -1,0 +1,68 @@
+"""What the documentation shows is run here: files are written, programs and commands executed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# (\S+\.py)\n")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [text for kind, text in _BLOCK.findall(page.read_text()) if kind == language]
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    programs = Path(sys.executable).parent
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
+    environment.pop("DATABASE_URL", None)
+    return subprocess.run(
+        arguments,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def write_files(page: Path, folder: Path) -> list[Path]:
+    """Blocks that begin with the name of a file become that file."""
+    written = []
+    for source in blocks(page, "python"):
+        named = _FILE.match(source)
+        if named:
+            file = folder / named[1]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(source)
+            written.append(file)
+    return written
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_first_application_runs_as_shown(tmp_path: Path) -> None:
+    page = ROOT / "README.md"
+    files = write_files(page, tmp_path)
+    assert [file.name for file in files] == ["jobs.py", "app.py", "close_month.py"]
+    [shell] = [text for text in blocks(page, "console") if text.startswith("$")]
+    commands = "\n".join(line.removeprefix("$ ") for line in shell.splitlines())
+    shown = run(["sh", "-ec", f"trap 'kill $!' EXIT\n{commands}"], tmp_path)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert '"month": "2026-12"' in shown.stdout
+
+    program = run([sys.executable, str(files[-1])], tmp_path)
+    assert program.returncode == 0, program.stderr
+    assert "'month': '2026-11'" in program.stdout
