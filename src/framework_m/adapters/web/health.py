@@ -1,0 +1,35 @@
+"""Health: does the process live, and can it do its work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, Router, get
+
+from framework_m.adapters.web.dependencies import Application
+
+
+@get("/live", summary="Whether the process lives", sync_to_thread=False)
+def live() -> dict[str, str]:
+    """Always 200 while the process answers at all."""
+    return {"status": "live"}
+
+
+@get("/ready", summary="Whether it can do its work")
+async def ready(application: Application) -> Response[dict[str, Any]]:
+    """200 if everything it needs is there, else 503; each thing is listed."""
+    checks = await application.readiness()
+    is_ready = all(check.ok for check in checks)
+    return Response(
+        {
+            "status": "ready" if is_ready else "unavailable",
+            "checks": [
+                {"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks
+            ],
+        },
+        status_code=200 if is_ready else 503,
+    )
+
+
+def router() -> Router:
+    return Router("/health", route_handlers=[live, ready], tags=["health"])
