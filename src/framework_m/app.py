@@ -52,6 +52,12 @@ class FrameworkM:
             self._settings = Settings()
         return self._settings
 
+    def change_settings(self, **changes: Any) -> None:
+        """Replace some settings; before the application opens, not after."""
+        if self._ports is not None:
+            raise ConfigurationError("settings cannot change while the application is open")
+        self._settings = Settings(**{**dict(self.settings), **changes})
+
     @property
     def registry(self) -> JobRegistry:
         """The job functions; the modules are imported at first use.
@@ -127,6 +133,14 @@ class FrameworkM:
             await self.wait_until_ready()
             async with self._sweeping(), self.ports.worker(tuple(queues) if queues else None):
                 yield
+
+    async def run_worker(self, stop: asyncio.Event, queues: Sequence[str] | None = None) -> None:
+        """Run jobs until `stop`, then stop gracefully. Waits for the database first."""
+        async with self:
+            await self.wait_until_ready(stop)
+            if not stop.is_set():
+                async with self._sweeping():
+                    await self.ports.run_worker(stop, tuple(queues) if queues else None)
 
     async def migrate(self) -> None:
         """Bring the database's schema to this version. Raises UnavailableError."""

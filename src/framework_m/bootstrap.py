@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.db import migrations
-from framework_m.adapters.db.engine import Database
+from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
 from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
 from framework_m.adapters.jobs.ports import WorkerPorts
-from framework_m.adapters.jobs.worker import worker
+from framework_m.adapters.jobs.worker import run_worker, worker
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.service import Jobs
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.job_store import JobStore
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.jobs.registry import JobRegistry
+
+__all__ = ["Ports", "asgi", "bootstrap", "safe_url"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,10 @@ class Ports:
         """Raises SchemaOutdatedError if the schema is older than this version."""
         await migrations.require_current(self.database)
 
+    async def schema_revisions(self) -> tuple[str | None, str]:
+        """The revision that the database is at, and the one that this version needs."""
+        return await migrations.current(self.database), migrations.head()
+
     async def readiness(self) -> Sequence[Check]:
         return [await self._database_check()]
 
@@ -75,6 +82,10 @@ class Ports:
     def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts."""
         return worker(self._worker_ports(), queues)
+
+    async def run_worker(self, stop: asyncio.Event, queues: tuple[str, ...] | None = None) -> None:
+        """The same until `stop`."""
+        await run_worker(self._worker_ports(), stop, queues)
 
     def _worker_ports(self) -> WorkerPorts:
         settings = self.settings

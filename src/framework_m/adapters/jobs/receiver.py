@@ -131,7 +131,7 @@ class JobReceiver(Receiver):
             outcome = await self._outcome(claim)
             if not run.unwanted:
                 await self._recorder.finish(outcome, run.delivery)
-                logger.info("%s %s: %s", claim.job_name, claim.job_id, outcome.status)
+                _log_outcome(claim, outcome)
         except Exception:
             # Ours, not the job's: the lease lapses and the job is rescued.
             logger.exception("%s %s: no outcome", claim.job_name, claim.job_id)
@@ -199,6 +199,11 @@ class JobReceiver(Receiver):
             run.unwanted = True
             if run.runner is not None:
                 run.runner.cancel()
+
+
+def _log_outcome(claim: Claim, outcome: FinishedRun) -> None:
+    told = f"{outcome.status} ({outcome.error})" if outcome.error else outcome.status
+    logger.info("%s %s: %s", claim.job_name, claim.job_id, told)
 
 
 def _bounded(

@@ -1,0 +1,36 @@
+"""What a process says of itself when it starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework_m import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from framework_m.app import FrameworkM
+
+
+def banner(app: FrameworkM, *, url: str | None = None, queues: Sequence[str] = ()) -> str:
+    """Version, backend, database, what was found, and where it listens."""
+    facts = {
+        "backend": app.settings.effective_backend.value,
+        "database": database(app),
+        "jobs": f"{len(app.registry)} found in {', '.join(app.modules) or 'no module'}",
+        "queues": ", ".join(queues or app.registry.queues),
+    }
+    if url is not None:
+        facts["listens on"] = f"{url} (loopback only: requests are not authenticated yet)"
+        facts["schema"] = f"{url}/schema"
+    lines = (f"  {name:<11}{value}" for name, value in facts.items())
+    return "\n".join([f"Framework M {__version__}", *lines])
+
+
+def database(app: FrameworkM) -> str:
+    """The database's URL without its password."""
+    from framework_m.bootstrap import safe_url  # noqa: PLC0415 - loads the vendors
+
+    shown = safe_url(app.settings.database_url.get_secret_value())
+    schema = app.settings.database_schema
+    return f"{shown} (schema {schema})" if schema else shown

@@ -1,0 +1,217 @@
+"""m job:list, m job:run, m job:status."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from framework_m.cli.console import (
+    DONE,
+    CommandFailedError,
+    UsageError,
+    run,
+    say,
+    say_json,
+    say_table,
+)
+from framework_m.cli.loading import AppOption, load
+from framework_m.core.errors import ArgumentError, JobFailedError, UnknownJobError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from framework_m.app import FrameworkM
+    from framework_m.core.doctypes.job_log import JobLog
+    from framework_m.core.jobs.registry import RegisteredJob
+
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
+
+
+def job_list(
+    *,
+    runs: Annotated[bool, Parameter(negative=(), help="List runs, newest first.")] = False,
+    status: Annotated[str | None, Parameter(help="With --runs: only those in this state.")] = None,
+    limit: Annotated[int, Parameter(help="With --runs: how many.")] = 20,
+    as_json: Json = False,
+    app: AppOption = None,
+) -> int:
+    """List the registered job functions, or with --runs what was asked of them."""
+    application = load(app)
+    if not runs:
+        _say_functions(application, as_json)
+        return DONE
+    found = run(_runs(application, _status(status), limit))
+    if as_json:
+        say_json([job.model_dump(mode="json") for job in found])
+    else:
+        _say_runs(found)
+    return DONE
+
+
+def job_run(
+    name: Annotated[str, Parameter(help="The job function's name.")],
+    *arguments: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="Its arguments, as --key value.")
+    ],
+    wait: Annotated[bool, Parameter(negative=(), help="Wait, and print the result.")] = False,
+    timeout: Annotated[float | None, Parameter(help="With --wait: seconds at most.")] = None,
+    local: Annotated[
+        bool, Parameter(negative=(), help="Call the function here and now; no job is recorded.")
+    ] = False,
+    as_json: Json = False,
+    app: AppOption = None,
+) -> int:
+    """Enqueue a job. Arguments named like an option of this command go after `--`."""
+    application = load(app)
+    try:
+        job = application.registry.get(name)
+        values = parsed_values(job, _texts(arguments))
+    except (UnknownJobError, ArgumentError) as error:
+        raise UsageError(str(error)) from error
+    if local:
+        from framework_m.cli.local import run_here  # noqa: PLC0415 - seldom wanted
+
+        say_json(run(run_here(job, values)))
+        return DONE
+    return run(_enqueue(application, name, values, wait=wait, timeout=timeout, as_json=as_json))
+
+
+def job_status(
+    job_id: Annotated[str, Parameter(help="The job's id.")],
+    *,
+    as_json: Json = False,
+    app: AppOption = None,
+) -> int:
+    """Say how one job is getting on."""
+    from framework_m.core.ids import is_uuid  # noqa: PLC0415 - `m --help` does without
+
+    if not is_uuid(job_id):
+        raise UsageError(f"{job_id!r} is not a job's id (a UUID)")
+    job = run(_get(load(app), job_id))
+    if job is None:
+        raise CommandFailedError(f"no job has the id {job_id}")
+    shown = job.model_dump(mode="json")
+    if as_json:
+        say_json(shown)
+        return DONE
+    for field, value in shown.items():
+        if value is not None:
+            say(f"{field:<18}{value if isinstance(value, str) else json.dumps(value)}")
+    return DONE
+
+
+async def _enqueue(
+    app: FrameworkM,
+    name: str,
+    values: dict[str, Any],
+    *,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+) -> int:
+    async with app:
+        await app.ports.require_schema()
+        handle = await app.enqueue(name, **values)
+        if not wait:
+            say_json({"job_id": handle.job_id}) if as_json else say(handle.job_id)
+            return DONE
+        try:
+            await handle.result(timeout)
+        except JobFailedError as error:
+            raise CommandFailedError(str(error)) from error
+        except TimeoutError as error:
+            raise CommandFailedError(f"job {handle} has not ended after {timeout:g} s") from error
+        say_json((await handle.record()).result)
+        return DONE
+
+
+async def _runs(app: FrameworkM, status: Any, limit: int) -> Sequence[JobLog]:
+    async with app:
+        await app.ports.require_schema()
+        return await app.jobs.list(status=status, limit=limit)
+
+
+async def _get(app: FrameworkM, job_id: str) -> JobLog | None:
+    async with app:
+        await app.ports.require_schema()
+        return await app.jobs.get(job_id)
+
+
+def _say_functions(app: FrameworkM, as_json: bool) -> None:
+    shown = [
+        {
+            "name": job.name,
+            "queue": job.queue,
+            "parameters": str(inspect.signature(job.function.function)),
+            "place": job.function.place,
+        }
+        for job in app.registry
+    ]
+    if as_json:
+        say_json(shown)
+    else:
+        say_table(
+            ("NAME", "QUEUE", "PARAMETERS", "PLACE"),
+            [tuple(function.values()) for function in shown],
+        )
+
+
+def _say_runs(found: Sequence[JobLog]) -> None:
+    say_table(
+        ("ID", "NAME", "STATUS", "ATTEMPT", "ENQUEUED", "ERROR"),
+        [
+            (
+                job.job_id,
+                job.job_name,
+                job.status.value,
+                f"{job.attempt}/{job.max_attempts}",
+                job.enqueued_at.isoformat(timespec="seconds"),
+                (job.error or "").partition("\n")[0],
+            )
+            for job in found
+        ],
+    )
+
+
+def _status(text: str | None) -> Any:
+    from framework_m.core.jobs.states import JobStatus  # noqa: PLC0415 - `m --help` does without
+
+    if text is None:
+        return None
+    for status in JobStatus:
+        if status.value.lower() == text.lower():
+            return status
+    raise UsageError(f"--status {text}: use one of {', '.join(JobStatus)}")
+
+
+def _texts(arguments: Sequence[str]) -> dict[str, str]:
+    """`--key value`, `--key=value`, and `--flag` for true."""
+    texts: dict[str, str] = {}
+    left = list(arguments)
+    while left:
+        option = left.pop(0)
+        if not option.startswith("--") or option == "--":
+            raise UsageError(f"{option!r}: write a job's arguments as --key value")
+        key, separator, value = option[2:].partition("=")
+        if not separator:
+            value = left.pop(0) if left and not left[0].startswith("--") else "true"
+        texts[key.replace("-", "_")] = value
+    return texts
+
+
+def parsed_values(job: RegisteredJob, texts: dict[str, str]) -> dict[str, Any]:
+    """Texts that fit their parameter as they are, else as JSON. Raises ArgumentError."""
+    values: dict[str, Any] = dict(texts)
+    try:
+        job.arguments.dump(values)
+    except ArgumentError as misfit:
+        for name in {error.field.partition(".")[0] for error in misfit.errors} & values.keys():
+            try:
+                values[name] = json.loads(texts[name])
+            except ValueError:
+                continue
+        job.arguments.dump(values)
+    return values

@@ -1,0 +1,57 @@
+"""m job:run --local: the function, called here and now."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from framework_m.cli.console import CommandFailedError, complain
+from framework_m.core.ids import uuid7
+from framework_m.core.interfaces.job_store import Claim
+from framework_m.core.jobs.context import JobContext
+
+if TYPE_CHECKING:
+    from framework_m.core.interfaces.job_store import ProgressReport
+    from framework_m.core.jobs.registry import RegisteredJob
+
+
+class _Terminal:
+    """Progress for the person who waits."""
+
+    def report(self, report: ProgressReport) -> None:
+        complain(f"{report.percent or 0:.0f} % {report.message or ''}")
+
+
+async def run_here(job: RegisteredJob, values: dict[str, Any]) -> Any:
+    """What the function returns, as JSON has it. One attempt, no timeout, no record."""
+    arguments = job.arguments.load(job.arguments.dump(values))
+    if job.arguments.context_parameter is not None:
+        arguments[job.arguments.context_parameter] = JobContext(_claim(job), _Terminal())
+    function = job.function.function
+    try:
+        if asyncio.iscoroutinefunction(function):
+            returned = await function(**arguments)
+        else:
+            returned = await asyncio.to_thread(function, **arguments)
+        return json.loads(job.arguments.dump_result(returned) or "null")
+    except Exception as error:
+        raise CommandFailedError(f"{type(error).__name__}: {error}") from error
+
+
+def _claim(job: RegisteredJob) -> Claim:
+    now = datetime.now(UTC)
+    return Claim(
+        job_id=uuid7(),
+        job_name=job.name,
+        queue=job.queue,
+        args="{}",
+        attempt=1,
+        max_attempts=1,
+        claim_no=1,
+        enqueued_at=now,
+        started_at=now,
+        user_id=None,
+        priority=2,
+    )

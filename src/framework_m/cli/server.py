@@ -1,0 +1,124 @@
+"""m web, m dev: the web application, alone or with a worker beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from framework_m.cli.banner import banner
+from framework_m.cli.console import DONE, CommandFailedError, UsageError, log_to_stderr, run, say
+from framework_m.cli.loading import AppOption, load
+from framework_m.cli.signals import leave_threads_behind, stop_on_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from framework_m.app import FrameworkM
+
+Host = Annotated[str, Parameter(help="The address to listen on; a loopback one for now.")]
+Port = Annotated[int, Parameter(help="The port to listen on.")]
+
+_STOP_TIMEOUT = 10
+
+
+def web(*, host: Host = "127.0.0.1", port: Port = 8000, app: AppOption = None) -> int:
+    """Serve the application over HTTP."""
+    application = load(app)
+    with _listening(host, port) as listener:
+        log_to_stderr()
+        say(banner(application, url=_url(listener)))
+        run(_web(application, listener))
+    return DONE
+
+
+def dev(*, host: Host = "127.0.0.1", port: Port = 8000, app: AppOption = None) -> int:
+    """Migrate, then serve and work in one process: for development."""
+    application = load(app)
+    with _listening(host, port) as listener:
+        log_to_stderr()
+        run(_dev(application, listener))
+    return leave_threads_behind(DONE)
+
+
+async def _web(app: FrameworkM, listener: socket.socket) -> None:
+    await _serve(app, listener, stop_on_signals())
+
+
+async def _dev(app: FrameworkM, listener: socket.socket) -> None:
+    stop = stop_on_signals()
+    await app.migrate()
+    say(banner(app, url=_url(listener)))
+    async with app:
+        working = asyncio.create_task(app.run_worker(stop), name="worker")
+        try:
+            await _serve(app, listener, stop)
+        finally:
+            stop.set()
+            await working
+
+
+async def _serve(app: FrameworkM, listener: socket.socket, stop: asyncio.Event) -> None:
+    import uvicorn  # noqa: PLC0415 - only where something is served
+
+    class Server(uvicorn.Server):
+        """Leaves signals to us: uvicorn would raise them again after it has stopped."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    config = uvicorn.Config(
+        app.asgi,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_TIMEOUT,
+    )
+    server = Server(config)
+
+    async def stop_server() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    stopping = asyncio.create_task(stop_server())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        stopping.cancel()
+    if not server.started:
+        raise CommandFailedError("the web application did not start; the log says why")
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    _require_loopback(host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise CommandFailedError(f"cannot listen on {host}:{port}: {error}") from error
+    with listener:
+        yield listener
+
+
+def _require_loopback(host: str) -> None:
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise UsageError(
+            f"--host {host}: only loopback addresses for now, because requests are not "
+            f"authenticated yet and anybody who can reach the port can enqueue jobs"
+        )
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

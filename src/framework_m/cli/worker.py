@@ -1,0 +1,89 @@
+"""m worker: run jobs, in one process or several."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, validators
+
+from framework_m.cli.banner import banner
+from framework_m.cli.console import DONE, UsageError, complain, log_to_stderr, run, say
+from framework_m.cli.loading import AppOption, load
+from framework_m.cli.signals import leave_threads_behind, stop_on_signals
+from framework_m.core.outage import pause
+
+if TYPE_CHECKING:
+    from framework_m.app import FrameworkM
+
+_POSITIVE = validators.Number(gte=1)
+_RESTART_AFTER = 1.0
+
+
+def worker(
+    *,
+    queues: Annotated[
+        str | None, Parameter(help="Only these, separated by commas; else all that jobs name.")
+    ] = None,
+    concurrency: Annotated[
+        int | None, Parameter(validator=_POSITIVE, help="Jobs at once, per process.")
+    ] = None,
+    processes: Annotated[int, Parameter(validator=_POSITIVE, help="Worker processes.")] = 1,
+    app: AppOption = None,
+) -> int:
+    """Run jobs until SIGTERM or SIGINT; running ones may then end within the grace time."""
+    application = load(app)
+    if concurrency is not None:
+        application.change_settings(concurrency=concurrency)
+    wanted = _queues(application, queues)
+    log_to_stderr()
+    if processes > 1:
+        return run(_supervise(processes))
+    say(banner(application, queues=wanted))
+    run(_work(application, wanted))
+    return leave_threads_behind(DONE)
+
+
+def _queues(app: FrameworkM, text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return app.registry.queues
+    wanted = tuple(name for name in (part.strip() for part in text.split(",")) if name)
+    if not wanted:
+        raise UsageError("--queues names no queue")
+    unknown = [name for name in wanted if name not in app.registry.queues]
+    if unknown:
+        complain(f"no job function names the queue {', '.join(unknown)}; serving it all the same")
+    return wanted
+
+
+async def _work(app: FrameworkM, queues: tuple[str, ...]) -> None:
+    await app.run_worker(stop_on_signals(), queues)
+
+
+async def _supervise(processes: int) -> int:
+    """Keep that many workers alive; stop them all when told to."""
+    stop = stop_on_signals()
+    await asyncio.gather(*(_keep_alive(stop) for _ in range(processes)))
+    return DONE
+
+
+async def _keep_alive(stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        child = await asyncio.create_subprocess_exec(*_own_command_for_one())
+        ended = asyncio.create_task(child.wait())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if stop.is_set():
+            if child.returncode is None:
+                child.terminate()
+            await ended
+            return
+        complain(f"worker process {child.pid} ended with status {child.returncode}; another starts")
+        await pause(_RESTART_AFTER, stop)
+
+
+def _own_command_for_one() -> list[str]:
+    """This command again, for a single process."""
+    return [sys.executable, "-m", "framework_m.cli.main", *sys.argv[1:], "--processes", "1"]
