@@ -12,6 +12,10 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PREFIX = "FRAMEWORK_M_"
+CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL"})
+"""Read under the names that everybody gives them, without the prefix."""
+
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///framework_m.db"
 
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -29,7 +33,7 @@ class Settings(BaseSettings):
     """Everything that can be set from outside. Durations are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FRAMEWORK_M_",
+        env_prefix=PREFIX,
         validate_by_name=True,
         frozen=True,
         extra="ignore",

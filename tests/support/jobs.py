@@ -102,6 +102,12 @@ async def block_for(ctx: JobContext, seconds: float, log: Path) -> None:
     time.sleep(seconds)  # noqa: ASYNC251 - the point of it
 
 
+@job
+def sleep_in_thread(seconds: float, log: Path) -> None:
+    _append(log, "asleep")
+    time.sleep(seconds)
+
+
 @job(queue="other")
 async def on_another_queue() -> str:
     return "done"

@@ -10,16 +10,17 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _STOP_TIMEOUT = 30
+_PATIENCE = 2
 
 
 class WorkerProcess:
     """`m worker` on the test application."""
 
-    def __init__(self, environment: Mapping[str, str], output: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], output: Path, *options: str) -> None:
         self._output = output
         with output.open("ab") as log:
             self._process = subprocess.Popen(
-                [*M, "worker", "--app", "tests.support.application:app"],
+                [*M, "worker", "--app", "tests.support.application:app", *options],
                 cwd=_ROOT,
                 env={**os.environ, **environment},
                 stdout=log,
@@ -39,6 +40,15 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
 
+    def end(self) -> None:
+        """SIGTERM, and SIGKILL if that is not enough: its children go with it."""
+        if self.is_alive:
+            self._process.terminate()
+            try:
+                self._process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
     def stop(self) -> int:
         """SIGTERM, then wait; the exit status."""
         self._process.send_signal(signal.SIGTERM)
@@ -52,10 +62,12 @@ M = (sys.executable, "-m", "framework_m.cli.main")
 
 
 @contextlib.contextmanager
-def worker_process(environment: Mapping[str, str], output: Path) -> Iterator[WorkerProcess]:
+def worker_process(
+    environment: Mapping[str, str], output: Path, *options: str
+) -> Iterator[WorkerProcess]:
     """A worker that is gone when the block ends, however it ends."""
-    worker = WorkerProcess(environment, output)
+    worker = WorkerProcess(environment, output, *options)
     try:
         yield worker
     finally:
-        worker.kill()
+        worker.end()

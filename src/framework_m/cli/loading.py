@@ -75,10 +75,18 @@ def _read_settings(app: FrameworkM) -> None:
         _ = app.settings
     except ValidationError as error:
         told = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}"
+            f"{_variable(item['loc'])}: {item['msg']}"
             for item in error.errors(include_url=False, include_input=False)
         )
         raise UsageError(f"wrong settings: {told}") from error
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """The environment variable that a field of the settings is read from."""
+    from framework_m.settings import CUSTOMARY_VARIABLES, PREFIX  # noqa: PLC0415 - as above
+
+    name = ".".join(map(str, location)).upper()
+    return name if name in CUSTOMARY_VARIABLES else f"{PREFIX}{name}"
 
 
 def _from_pyproject() -> str | None:

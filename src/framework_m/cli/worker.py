@@ -39,7 +39,7 @@ def worker(
     wanted = _queues(application, queues)
     log_to_stderr()
     if processes > 1:
-        return run(_supervise(processes))
+        return run(_supervise(_command(app, queues, concurrency), processes))
     say(banner(application, queues=wanted))
     run(_work(application, wanted))
     return leave_threads_behind(DONE)
@@ -61,16 +61,16 @@ async def _work(app: FrameworkM, queues: tuple[str, ...]) -> None:
     await app.run_worker(stop_on_signals(), queues)
 
 
-async def _supervise(processes: int) -> int:
+async def _supervise(command: list[str], processes: int) -> int:
     """Keep that many workers alive; stop them all when told to."""
     stop = stop_on_signals()
-    await asyncio.gather(*(_keep_alive(stop) for _ in range(processes)))
+    await asyncio.gather(*(_keep_alive(command, stop) for _ in range(processes)))
     return DONE
 
 
-async def _keep_alive(stop: asyncio.Event) -> None:
+async def _keep_alive(command: list[str], stop: asyncio.Event) -> None:
     while not stop.is_set():
-        child = await asyncio.create_subprocess_exec(*_own_command_for_one())
+        child = await asyncio.create_subprocess_exec(*command)
         ended = asyncio.create_task(child.wait())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -84,6 +84,10 @@ async def _keep_alive(stop: asyncio.Event) -> None:
         await pause(_RESTART_AFTER, stop)
 
 
-def _own_command_for_one() -> list[str]:
+def _command(app: str | None, queues: str | None, concurrency: int | None) -> list[str]:
     """This command again, for a single process."""
-    return [sys.executable, "-m", "framework_m.cli.main", *sys.argv[1:], "--processes", "1"]
+    command = [sys.executable, "-m", "framework_m.cli.main", "worker"]
+    for option, value in (("--app", app), ("--queues", queues), ("--concurrency", concurrency)):
+        if value is not None:
+            command += [option, str(value)]
+    return command

@@ -169,6 +169,8 @@ class JobReceiver(Receiver):
 
     async def _finish_running(self) -> None:
         """Let running jobs end within the grace; give the others back, at once."""
+        if self._runs:
+            logger.info("stopping: %d jobs may end within the grace", len(self._runs))
         await self._wait_for_runs(self._ports.stop_grace)
         left = list(self._runs.values())
         if not left:

@@ -1,0 +1,1 @@
+"""codestats: counts what is in a tree of Python sources, as a background job."""

@@ -1,0 +1,226 @@
+"""The command `m`, called as a user calls it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from framework_m.core.ids import uuid7
+from tests.support.processes import M
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+JOBS = """
+from datetime import date
+from decimal import Decimal
+from framework_m import JobContext, job
+
+@job
+async def add(ctx: JobContext, a: int, b: Decimal = Decimal(1), when: date | None = None,
+              tags: list[str] | None = None) -> str:
+    await ctx.progress(1, total=2, message="half")
+    return f"{a} {b} {when} {tags}"
+
+@job(retries=0, queue="other")
+def boom(text: str) -> None:
+    raise ValueError(text)
+"""
+APP = 'from framework_m import FrameworkM\napp = FrameworkM(["shop.jobs"])\nother = 1\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "jobs.py").write_text(JOBS)
+    (tmp_path / "shop" / "app.py").write_text(APP)
+    (tmp_path / "pyproject.toml").write_text('[tool.framework_m]\napp = "shop.app:app"\n')
+    return tmp_path
+
+
+@pytest.fixture
+def m(folder: Path) -> Run:
+    """Run `m` in the application's folder, with nothing in its environment but what is given."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*M, *arguments],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def migrated(m: Run) -> Run:
+    assert m("migrate").returncode == 0
+    return m
+
+
+def refused(shown: subprocess.CompletedProcess[str], status: int) -> str:
+    """The one line on stderr of a command that ended like that."""
+    assert shown.returncode == status, shown.stdout + shown.stderr
+    [line] = shown.stderr.splitlines()
+    assert line.startswith("m: ")
+    return line.removeprefix("m: ")
+
+
+def test_help_lists_the_commands(m: Run) -> None:
+    shown = m("--help")
+    assert shown.returncode == 0
+    for command in ("dev", "web", "worker", "migrate", "job:list", "job:run", "job:status"):
+        assert command in shown.stdout
+
+
+def test_the_application_may_be_named_in_three_ways(m: Run, folder: Path) -> None:
+    assert "shop.app:app" in m("info").stdout
+    (folder / "pyproject.toml").unlink()
+    assert m("info", FRAMEWORK_M_APP="shop.app:app").returncode == 0
+    assert m("info", "--app", "shop.app:app").returncode == 0
+    assert "which application?" in refused(m("info"), 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("nowhere:app", "No module named 'nowhere'"),
+        ("shop.app:nothing", "shop.app has no 'nothing'"),
+        ("shop.app:other", "'other' is not a FrameworkM application"),
+        ("shop.app", "write it as package.module:name"),
+        ("shop.broken:app", "ZeroDivisionError"),
+    ],
+)
+def test_an_application_that_cannot_be_loaded_is_one_clear_line(
+    m: Run, folder: Path, path: str, problem: str
+) -> None:
+    (folder / "shop" / "broken.py").write_text("1 / 0")
+    for command in ("worker", "web", "dev", "info", "job:list"):
+        assert problem in refused(m(command, "--app", path), 2)
+
+
+def test_a_duplicate_job_name_fails_the_start_with_both_places(m: Run, folder: Path) -> None:
+    (folder / "shop" / "app.py").write_text(APP.replace("shop.jobs", "shop"))
+    (folder / "shop" / "more.py").write_text(JOBS)
+    line = refused(m("worker"), 2)
+    assert "shop.jobs:add" in line
+    assert "shop.more:add" in line
+
+
+def test_wrong_settings_are_named(m: Run) -> None:
+    assert "FRAMEWORK_M_LEASE: Input" in refused(m("info", FRAMEWORK_M_LEASE="soon"), 2)
+    line = refused(m("info", DATABASE_URL="mysql://u:hunter2@h/d"), 2)
+    assert "mysql is not supported" in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nonsense",), ("worker", "--concurrency", "0"), ("worker", "--nope"), ("job:status", "x")],
+)
+def test_wrong_usage_is_exit_status_2(m: Run, arguments: tuple[str, ...]) -> None:
+    refused(m(*arguments), 2)
+
+
+def test_a_missing_database_is_one_line(m: Run) -> None:
+    away = "postgresql://user:hunter2@127.0.0.1:1/db"
+    for command in (["migrate"], ["job:run", "add", "--a", "1"], ["job:list", "--runs"]):
+        line = refused(m(*command, DATABASE_URL=away), 1)
+        assert "the database is not available" in line
+        assert "hunter2" not in line
+
+
+def test_a_database_without_a_schema_says_what_to_do(m: Run) -> None:
+    assert "run `m migrate`" in refused(m("job:run", "add", "--a", "1"), 1)
+
+
+def test_migrating_twice_is_harmless(m: Run) -> None:
+    assert "the schema is at" in m("migrate").stdout
+    again = m("migrate")
+    assert (again.returncode, "was" in again.stdout) == (0, False)
+
+
+def test_job_functions_are_listed(m: Run) -> None:
+    listed = json.loads(m("job:list", "--json").stdout)
+    assert [(job["name"], job["queue"]) for job in listed] == [
+        ("add", "default"),
+        ("boom", "other"),
+    ]
+    assert "shop.jobs:boom" in m("job:list").stdout
+
+
+def test_a_job_is_enqueued_and_looked_at(migrated: Run) -> None:
+    ran = migrated("job:run", "add", "--a", "1", "--b=2.50", "--when", "2026-11-24")
+    job_id = ran.stdout.strip()
+    shown = json.loads(migrated("job:status", job_id, "--json").stdout)
+    assert shown["args"] == {"a": 1, "b": "2.50", "when": "2026-11-24"}
+    assert shown["status"] == "Queued"
+    assert job_id in migrated("job:list", "--runs", "--status", "queued").stdout
+    assert json.loads(migrated("job:list", "--runs", "--status", "failed", "--json").stdout) == []
+
+
+def test_values_may_be_json(migrated: Run) -> None:
+    job_id = migrated("job:run", "add", "--a", "1", "--tags", '["x", "y"]').stdout.strip()
+    shown = json.loads(migrated("job:status", job_id, "--json").stdout)
+    assert shown["args"]["tags"] == ["x", "y"]
+
+
+def test_wrong_arguments_of_a_job_are_named(migrated: Run) -> None:
+    assert "did you mean 'add'" in refused(migrated("job:run", "ad", "--a", "1"), 2)
+    assert "a: is missing" in refused(migrated("job:run", "add"), 2)
+    assert "a: " in refused(migrated("job:run", "add", "--a", "x"), 2)
+    assert "c: is not an argument" in refused(migrated("job:run", "add", "--a", "1", "--c", "2"), 2)
+    assert "write a job's arguments as --key value" in refused(migrated("job:run", "add", "1"), 2)
+    assert json.loads(migrated("job:list", "--runs", "--json").stdout) == []
+
+
+def test_an_unknown_job_is_exit_status_1(migrated: Run) -> None:
+    assert "no job has the id" in refused(migrated("job:status", uuid7()), 1)
+
+
+def test_local_calls_the_function_here_and_now(m: Run) -> None:
+    ran = m("job:run", "add", "--local", "--a", "1")
+    assert json.loads(ran.stdout) == "1 1 None None"
+    assert "50 % half" in ran.stderr
+    assert refused(m("job:run", "boom", "--local", "--text", "no"), 1) == "ValueError: no"
+
+
+def test_wait_prints_the_result_or_the_error(migrated: Run, folder: Path) -> None:
+    with subprocess.Popen(
+        [*M, "worker"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as worker:
+        try:
+            ran = migrated("job:run", "add", "--wait", "--a", "5")
+            assert json.loads(ran.stdout) == "5 1 None None"
+            failed = refused(migrated("job:run", "boom", "--wait", "--text", "no"), 1)
+            assert "ended Failed: ValueError: no" in failed
+        finally:
+            worker.terminate()
+
+
+def test_options_after_two_dashes_belong_to_the_job(migrated: Run, folder: Path) -> None:
+    (folder / "shop" / "jobs.py").write_text(
+        "from framework_m import job\n@job\nasync def nap(wait: int) -> int: return wait\n"
+    )
+    ran = migrated("job:run", "nap", "--local", "--", "--wait", "5")
+    assert ran.stdout.strip() == "5", ran.stderr
+
+
+def test_info_shows_no_password(m: Run) -> None:
+    shown = m("info", DATABASE_URL="postgresql://user:hunter2@127.0.0.1:1/db")
+    assert shown.returncode == 0
+    assert "hunter2" not in shown.stdout + shown.stderr
+    assert "user:***@127.0.0.1:1/db" in shown.stdout
+
+
+def test_the_command_is_installed() -> None:
+    installed = Path(sys.executable).parent / "m"
+    shown = subprocess.run([installed, "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "0.1.0"
