@@ -165,6 +165,27 @@ class JobQueueContract:
             job = await harness.ended(await jobs.count_to.enqueue(1000))
         assert (job.progress, job.progress_message) == (100.0, "1000 of 1000")
 
+    async def test_progress_may_say_anything(self, harness: Harness) -> None:
+        async with harness.app.worker():
+            job = await harness.ended(await jobs.says.enqueue(7, "a\x00b"))
+        assert (job.status, job.progress, job.progress_message) == (
+            JobStatus.SUCCESS,
+            7.0,
+            "a\\x00b",
+        )
+
+    async def test_a_full_queue_does_not_starve_another(self, harness: Harness) -> None:
+        log = harness.folder / "log"
+        for n in range(20):
+            await jobs.note.enqueue(log, str(n))
+        other = await jobs.on_another_queue.enqueue()
+        gate = harness.folder / "gate"
+        last = await jobs.wait_for.enqueue(gate, log)
+        async with harness.application(concurrency=1).worker():
+            await harness.ended(other)
+            assert not (await harness.record(last)).status.is_terminal
+            gate.touch()
+
     async def test_a_worker_serves_only_its_queues(self, harness: Harness) -> None:
         async with harness.app.worker(queues=["default"]):
             elsewhere = await jobs.on_another_queue.enqueue()

@@ -120,6 +120,11 @@ async def count_to(ctx: JobContext, total: int) -> None:
 
 
 @job
+async def says(ctx: JobContext, percent: float, message: str) -> None:
+    await ctx.progress(percent, message=message)
+
+
+@job
 async def note(log: Path, word: str) -> None:
     _append(log, word)
 

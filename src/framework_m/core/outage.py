@@ -40,7 +40,7 @@ class Outage:
             self.ended_at = time.monotonic()
         self._failures = 0
 
-    async def wait(self, error: UnavailableError, stop: asyncio.Event) -> None:
+    async def wait(self, error: Exception, stop: asyncio.Event) -> None:
         """The server did not answer: wait before the next try, longer each time, or until stop."""
         if not self._failures:
             logger.warning("%s: %s; trying again until it is", self._who, error)

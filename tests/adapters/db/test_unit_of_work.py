@@ -49,3 +49,13 @@ async def test_the_current_transaction_is_known_in_its_block_only(harness: Harne
     async with harness.app.transaction() as unit:
         assert current_unit_of_work() is unit
     assert current_unit_of_work() is None
+
+
+@pytest.mark.parametrize("error", [ConnectionError("mail server"), TimeoutError(), OSError(2, "x")])
+async def test_the_users_own_errors_leave_a_transaction_unchanged(
+    harness: Harness, error: Exception
+) -> None:
+    with pytest.raises(type(error)) as raised:
+        async with harness.app.transaction():
+            raise error
+    assert raised.value is error

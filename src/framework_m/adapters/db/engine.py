@@ -44,16 +44,16 @@ class Database:
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A writing transaction: committed on leaving, rolled back on error."""
-        async with self._turn():
-            with translated_errors():
-                async with self.engine.begin() as connection:
+        async with self._turn(), self._connection() as connection:
+            with sql_errors():
+                async with connection.begin():
                     yield connection
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads, and waits for no writer."""
-        with translated_errors():
-            async with self.engine.connect() as connection:
+        async with self._connection() as connection:
+            with sql_errors():
                 await connection.execution_options(**{sqlite.READ_ONLY: True})
                 yield connection
 
@@ -67,6 +67,16 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        with translated_errors():
+            connection = await self.engine.connect()
+        try:
+            yield connection
+        finally:
+            with translated_errors():
+                await connection.close()
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -109,7 +119,22 @@ class Database:
 
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
-    """Say in our terms that the database is away; let every other error pass."""
+    """Say in our terms that the database is away; let every other error pass.
+
+    Only around calls of the driver: a ConnectionError may as well be the user's own.
+    """
+    try:
+        with sql_errors():
+            yield
+    except (ConnectionError, FileNotFoundError) as error:  # asyncpg, while it connects
+        raise DatabaseUnavailableError(str(error) or type(error).__name__) from error
+    except TimeoutError as error:
+        raise DatabaseUnavailableError("it did not answer in time") from error
+
+
+@contextlib.contextmanager
+def sql_errors() -> Iterator[None]:
+    """The same for SQLAlchemy's errors alone: safe around the user's own code."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
@@ -119,10 +144,6 @@ def translated_errors() -> Iterator[None]:
         if error.connection_invalidated or type(error) is DatabaseError:
             raise DatabaseUnavailableError(_brief(error)) from error
         raise
-    except (ConnectionError, FileNotFoundError) as error:  # asyncpg, while it connects
-        raise DatabaseUnavailableError(str(error) or type(error).__name__) from error
-    except TimeoutError as error:
-        raise DatabaseUnavailableError("it did not answer in time") from error
 
 
 def _brief(error: Exception) -> str:

@@ -6,7 +6,7 @@ import json
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Float, Integer, and_, bindparam, select, update
+from sqlalchemy import Float, Integer, and_, bindparam, or_, select, update
 
 from framework_m.adapters.db.schema import database_now, job_log
 from framework_m.core.doctypes.job_log import JobLog
@@ -96,7 +96,7 @@ MARK_DISPATCHED = (
     .where(
         _row.name == bindparam("job_id"),
         _row.claim_no == bindparam("told_claim_no"),
-        _row.status.in_(WAITING_NAMES),
+        or_(*(_row.status == name for name in WAITING_NAMES)),  # IN does not go with batches
     )
     .values(dispatched_at=database_now())
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def scripts() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[4] / "alembic"
 
 
+@cache
 def head() -> str:
     """The revision that this version needs."""
     found = ScriptDirectory(str(scripts())).get_current_head()
@@ -63,6 +65,7 @@ async def require_current(database: Database) -> None:
     raise SchemaOutdatedError(found, needed)
 
 
+@cache
 def revisions() -> tuple[str, ...]:
     """Every revision that this version knows, newest first."""
     found = ScriptDirectory(str(scripts())).walk_revisions()

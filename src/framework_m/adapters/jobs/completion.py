@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import UnavailableError
+from framework_m.core.jobs import execution
 from framework_m.core.outage import Outage
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Recorder:
             try:
                 if reports:
                     await self._store.report(reports)
-                kept = await self._store.finish(runs) if runs else frozenset[str]()
+                kept = await self._finish(runs) if runs else frozenset[str]()
             except UnavailableError as error:
                 if self._give_up.is_set():
                     return None
@@ -119,6 +120,19 @@ class Recorder:
                 continue
             self._outage.over()
             return kept
+
+    async def _finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
+        """Record outcomes; one that the database refuses spoils no other."""
+        try:
+            return await self._store.finish(runs)
+        except UnavailableError:
+            raise
+        except Exception as error:
+            logger.exception("%d outcomes were refused by the database", len(runs))
+            if len(runs) == 1:
+                return await self._store.finish([execution.unrecordable(runs[0], error)])
+        kept = [await self._finish([run]) for run in runs]
+        return frozenset[str]().union(*kept)
 
     async def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         try:

@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from framework_m.adapters.jobs.rotation import Rotation
 from framework_m.adapters.jobs.wakeup import Wakeup
 from framework_m.core.interfaces.job_queue import Delivery
 
@@ -34,6 +35,7 @@ class InMemoryJobQueue:
         self._heaps: dict[str, list[_Entry]] = defaultdict(list)
         self._arrival = itertools.count()
         self._wakeup = Wakeup()
+        self._rotation = Rotation()
         self._started = False
 
     async def start(self) -> None:
@@ -52,7 +54,7 @@ class InMemoryJobQueue:
 
     async def claim(self, terms: ClaimTerms, limit: int) -> Sequence[Delivery]:
         seen = self._wakeup.calls
-        taken = self._take(terms.queues, limit)
+        taken = self._take(self._rotation.next(terms.queues), limit)
         if not taken:
             await self._wakeup.wait_beyond(seen, _PATIENCE)
             return []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import UnavailableError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT = 5.0
+_AFTER_ERROR = 0.5
 
 
 class LeaseKeeper:
@@ -67,23 +69,31 @@ class LeaseKeeper:
             await asyncio.to_thread(self._thread.join, _CLOSE_TIMEOUT)
 
     def _run(self) -> None:
-        try:
-            asyncio.run(self._keep())
-        except Exception:
-            logger.exception("the lease thread died; leases will lapse")
+        while not self._closing:
+            try:
+                asyncio.run(self._keep())
+            except Exception:
+                logger.exception("renewing leases failed; trying again")
+                time.sleep(_AFTER_ERROR)
 
     async def _keep(self) -> None:
         stop = self._stopped_by_close()
         outage = Outage("leases")
-        async with self._open_store() as store:
-            while not stop.is_set():
-                try:
-                    await self._renew(store)
-                except UnavailableError as error:
-                    await outage.wait(error, stop)
-                    continue
-                outage.over()
-                await pause(self._terms.lease.total_seconds() / 3, stop)
+        try:
+            async with self._open_store() as store:
+                while not stop.is_set():
+                    await self._renew_or_wait(store, outage, stop)
+        finally:
+            self._loop_ends()
+
+    async def _renew_or_wait(self, store: JobStore, outage: Outage, stop: asyncio.Event) -> None:
+        try:
+            await self._renew(store)
+        except UnavailableError as error:
+            await outage.wait(error, stop)
+        else:
+            outage.over()
+            await pause(self._terms.lease.total_seconds() / 3, stop)
 
     def _stopped_by_close(self) -> asyncio.Event:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -92,6 +102,10 @@ class LeaseKeeper:
             if self._closing:
                 stop.set()
         return stop
+
+    def _loop_ends(self) -> None:
+        with self._guard:
+            self._stop = None
 
     async def _renew(self, store: JobStore) -> None:
         with self._guard:

@@ -110,6 +110,11 @@ class JobReceiver(Receiver):
             except UnavailableError as error:
                 await outage.wait(error, stop)
                 continue
+            except Exception as error:
+                # Whatever it is, ending the worker would not mend it.
+                logger.exception("claiming jobs failed")
+                await outage.wait(error, stop)
+                continue
             outage.over()
             for delivery in deliveries:
                 self._start(delivery)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from framework_m.core.interfaces.job_store import ProgressReport
+from framework_m.core.text import storable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,4 +69,5 @@ class JobContext:
         """
         percent = n if total is None else (100 * n / total if total else 100.0)
         bounded = min(100.0, max(0.0, float(percent)))
-        self._sink.report(ProgressReport(self.job_id, self._claim.claim_no, bounded, message))
+        told = None if message is None else storable(message)
+        self._sink.report(ProgressReport(self.job_id, self._claim.claim_no, bounded, told))

@@ -10,6 +10,7 @@ from framework_m.core.errors import ArgumentError, ResultError
 from framework_m.core.interfaces.job_store import FinishedRun
 from framework_m.core.jobs.retry import backoff
 from framework_m.core.jobs.states import JobStatus
+from framework_m.core.text import storable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -40,8 +41,8 @@ def failed(claim: Claim, error: BaseException) -> FinishedRun:
         claim.job_id,
         claim.claim_no,
         JobStatus.RETRYING if again else JobStatus.FAILED,
-        error=_storable(_summary(error)),
-        traceback=_storable(_traceback_of(error)),
+        error=storable(_summary(error)),
+        traceback=storable(_traceback_of(error)),
         retry_after=backoff(claim.attempt) if again else None,
     )
 
@@ -52,10 +53,16 @@ def parked(claim: Claim, error: BaseException) -> FinishedRun:
         claim.job_id,
         claim.claim_no,
         JobStatus.SCHEDULED,
-        error=_storable(_summary(error)),
+        error=storable(_summary(error)),
         retry_after=_PARKED_FOR,
         spends_attempt=False,
     )
+
+
+def unrecordable(run: FinishedRun, error: BaseException) -> FinishedRun:
+    """The database refused the outcome itself: say that instead."""
+    told = f"the outcome ({run.status}) could not be recorded: {type(error).__name__}"
+    return FinishedRun(run.job_id, run.claim_no, JobStatus.FAILED, error=told)
 
 
 def _summary(error: BaseException) -> str:
@@ -80,8 +87,3 @@ def _of_the_job(error: BaseException) -> TracebackType | None:
 def _is_ours(frame: TracebackType) -> bool:
     module = str(frame.tb_frame.f_globals.get("__name__", ""))
     return module.partition(".")[0] in _ENGINE
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL stores neither NUL nor lone surrogates, and errors may quote anything."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
