@@ -12,10 +12,15 @@ from framework_m.adapters.db import migrations
 from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
+from framework_m.adapters.jobs.broker import JobBroker, JobBrokerMixin
 from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
+from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
 from framework_m.adapters.jobs.ports import WorkerPorts
+from framework_m.adapters.jobs.taskiq_adapter import TaskiqJobQueueAdapter
 from framework_m.adapters.jobs.worker import run_worker, worker
+from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
+from framework_m.adapters.nats.streams import StreamLimits
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.service import Jobs
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from litestar import Litestar
+    from pydantic import SecretStr
 
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
@@ -46,13 +52,16 @@ class Ports:
     units: UnitOfWorkFactory
     job_store: JobStore
     job_queue: JobQueueProtocol
+    broker: JobBrokerMixin
     relay: Relay
     jobs: Jobs
+    nats: NatsConnection | None
 
     async def start(self) -> None:
         await self.job_queue.start()
 
     async def close(self) -> None:
+        await self.relay.close()
         await self.job_queue.close()
         await self.database.close()
 
@@ -69,7 +78,17 @@ class Ports:
         return await migrations.current(self.database), migrations.head()
 
     async def readiness(self) -> Sequence[Check]:
-        return [await self._database_check()]
+        checks = [await self._database_check()]
+        if self.nats is not None:
+            checks.append(await self._nats_check(self.nats))
+        return checks
+
+    async def _nats_check(self, nats: NatsConnection) -> Check:
+        try:
+            await nats.require_jetstream()
+        except UnavailableError as error:
+            return Check("nats", ok=False, detail=str(error))
+        return Check("nats", ok=True, detail="available")
 
     async def _database_check(self) -> Check:
         try:
@@ -81,11 +100,16 @@ class Ports:
 
     def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts."""
-        return worker(self._worker_ports(), queues)
+        return worker(self._bound_worker_ports(), queues)
 
     async def run_worker(self, stop: asyncio.Event, queues: tuple[str, ...] | None = None) -> None:
         """The same until `stop`."""
-        await run_worker(self._worker_ports(), stop, queues)
+        await run_worker(self._bound_worker_ports(), stop, queues)
+
+    def _bound_worker_ports(self) -> WorkerPorts:
+        ports = self._worker_ports()
+        self.broker.bind(ports)
+        return ports
 
     def _worker_ports(self) -> WorkerPorts:
         settings = self.settings
@@ -93,6 +117,7 @@ class Ports:
             registry=self.jobs.registry,
             store=self.job_store,
             queue=self.job_queue,
+            broker=self.broker,
             relay=self.relay,
             enqueue=self.jobs.enqueue_as,
             lease_store=self._lease_store,
@@ -121,15 +146,50 @@ def bootstrap(settings: Settings, registry: JobRegistry) -> Ports:
     rows_are_messages = settings.effective_backend is Backend.DATABASE
     channel = notify_channel(settings.database_schema) if rows_are_messages else None
     store = JobLogStore(database, notify_channel=channel)
-    queue: JobQueueProtocol = (
-        DatabaseJobQueue(database, store, poll_interval=settings.poll_interval)
-        if rows_are_messages
-        else InMemoryJobQueue(store)
-    )
+    nats = None
+    broker: JobBrokerMixin = JobBroker()
+    queue: JobQueueProtocol
+    match settings.effective_backend:
+        case Backend.NATS:
+            nats = NatsConnection(_nats_options(settings))
+            broker = JetStreamBroker(
+                nats,
+                settings.nats_prefix,
+                _stream_limits(settings),
+                # Delivered sooner it would only meet a live lease, later it would wait for nothing.
+                ack_wait=settings.lease,
+            )
+            queue = TaskiqJobQueueAdapter(broker, store)
+        case Backend.MEMORY:
+            queue = InMemoryJobQueue(store)
+        case _:
+            queue = DatabaseJobQueue(database, store, poll_interval=settings.poll_interval)
     relay = Relay(store, queue)
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
-    return Ports(settings, database, units, store, queue, relay, jobs)
+    return Ports(settings, database, units, store, queue, broker, relay, jobs, nats)
+
+
+def _nats_options(settings: Settings) -> NatsOptions:
+    return NatsOptions(
+        servers=settings.nats_servers,
+        user=settings.nats_user,
+        password=_revealed(settings.nats_password),
+        token=_revealed(settings.nats_token),
+        nkey_seed_file=settings.nats_nkey_seed_file,
+        credentials_file=settings.nats_credentials_file,
+        tls_ca_file=settings.nats_tls_ca_file,
+        tls_certificate_file=settings.nats_tls_certificate_file,
+        tls_key_file=settings.nats_tls_key_file,
+    )
+
+
+def _stream_limits(settings: Settings) -> StreamLimits:
+    return StreamLimits(settings.nats_replicas, settings.nats_in_memory, settings.nats_max_bytes)
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def asgi(application: ApplicationProtocol, settings: Settings) -> Litestar:

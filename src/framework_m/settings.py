@@ -9,11 +9,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "FRAMEWORK_M_"
-CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL"})
+CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL", "NATS_URL"})
 """Read under the names that everybody gives them, without the prefix."""
 
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///framework_m.db"
@@ -27,6 +27,7 @@ class Backend(StrEnum):
     AUTO = "auto"
     MEMORY = "memory"
     DATABASE = "database"
+    NATS = "nats"
 
 
 class Settings(BaseSettings):
@@ -52,7 +53,33 @@ class Settings(BaseSettings):
     )
     database_pool_size: int = Field(10, ge=1, description="Pooled connections per process.")
 
-    backend: Backend = Field(Backend.AUTO, description="auto, memory or database.")
+    backend: Backend = Field(
+        Backend.AUTO, description="auto, memory, database or nats; auto is nats if NATS_URL is set."
+    )
+
+    nats_url: SecretStr | None = Field(
+        None,
+        validation_alias="NATS_URL",
+        description="NATS servers, separated by commas: nats://host:4222 or tls://host:4222.",
+    )
+    nats_prefix: str = Field(
+        "framework_m",
+        pattern=r"^[A-Za-z0-9_-]{1,32}$",
+        description="Begins the names of streams and subjects: one per environment.",
+    )
+    nats_user: str | None = None
+    nats_password: SecretStr | None = None
+    nats_token: SecretStr | None = None
+    nats_nkey_seed_file: FilePath | None = None
+    nats_credentials_file: FilePath | None = None
+    nats_tls_ca_file: FilePath | None = None
+    nats_tls_certificate_file: FilePath | None = None
+    nats_tls_key_file: FilePath | None = None
+    nats_replicas: int = Field(1, ge=1, le=5, description="Copies of each stream in a cluster.")
+    nats_in_memory: bool = Field(False, description="Streams in memory: gone with the server.")
+    nats_max_bytes: int | None = Field(
+        None, ge=1, description="Largest size of each stream but the jobs'."
+    )
 
     job_timeout: PositiveSeconds = Field(300, description="Default time limit of one attempt.")
     job_retries: int = Field(3, ge=0, description="Default number of retries after a failure.")
@@ -87,10 +114,24 @@ class Settings(BaseSettings):
     def uses_postgresql(self) -> bool:
         return self.database_url.get_secret_value().startswith("postgresql")
 
+    @model_validator(mode="after")
+    def _nats_needs_a_server(self) -> Self:
+        if self.backend is Backend.NATS and not self.nats_servers:
+            raise ValueError("the backend nats needs NATS_URL")
+        return self
+
     @property
     def effective_backend(self) -> Backend:
         """`auto` resolved."""
-        return Backend.DATABASE if self.backend is Backend.AUTO else self.backend
+        if self.backend is not Backend.AUTO:
+            return self.backend
+        return Backend.DATABASE if self.nats_url is None else Backend.NATS
+
+    @property
+    def nats_servers(self) -> tuple[str, ...]:
+        """The servers that `nats_url` names."""
+        text = self.nats_url.get_secret_value() if self.nats_url else ""
+        return tuple(part for part in (part.strip() for part in text.split(",")) if part)
 
 
 def normalized_database_url(url: str) -> str:

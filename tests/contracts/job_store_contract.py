@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from framework_m import JobStatus
+from framework_m.core.errors import NatsUnavailableError
 from framework_m.core.interfaces.job_store import (
     Claim,
     ClaimTerms,
@@ -121,14 +122,65 @@ class JobStoreContract:
     async def test_stale_news_of_a_dispatch_does_not_hide_a_job(
         self, harness: Harness, store: JobStore
     ) -> None:
+        job_id = await jobs.add.enqueue(1)
+        before_the_claim = Dispatch(job_id, "add", "default", 2, claim_no=0)
+        await store.release(await store.claim_due(terms("a"), 1))
+        await store.mark_dispatched([before_the_claim])
+        assert [job.job_id for job in await self._relayed(store)] == [job_id]
+
+    async def test_what_was_dispatched_is_not_relayed_again(
+        self, harness: Harness, store: JobStore
+    ) -> None:
         await jobs.add.enqueue(1)
         await store.forget_dispatches()
-        [told] = await self._undispatched(store)
-        await store.release(await store.claim_due(terms("a"), 1))
-        await store.mark_dispatched([told])  # of the dispatch before the claim
-        [fresh] = await self._undispatched(store)
-        await store.mark_dispatched([fresh])
-        assert await store.undispatched(10, older_than=timedelta()) == []
+        assert len(await self._relayed(store)) == 1
+        assert await self._relay(store) == []
+
+    async def test_sweepers_at_once_relay_every_job(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        ids = {await jobs.add.enqueue(n) for n in range(30)}
+        await store.forget_dispatches()
+        both = await asyncio.gather(self._relay(store), self._relay(store))
+        assert {job.job_id for jobs_ in both for job in jobs_} == ids
+
+    async def test_a_failed_publish_leaves_the_job_to_the_next_sweep(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        async def broken(_: Sequence[Dispatch]) -> None:
+            raise NatsUnavailableError("down")
+
+        await jobs.add.enqueue(1)
+        await store.forget_dispatches()
+        with pytest.raises(NatsUnavailableError):
+            await store.relay_undispatched(broken, 10, older_than=timedelta())
+        assert len(await self._relayed(store)) == 1
+
+    async def test_standings_tell_why_a_job_cannot_be_claimed(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        running, ended, waiting = [await jobs.add.enqueue(n) for n in range(3)]
+        [claim] = await store.claim(terms("a"), [ended])
+        await store.finish([success(claim)])
+        await store.claim(terms("a"), [running])
+        found = await store.standings([running, ended, waiting, "unknown"])
+        assert found.keys() == {running, ended, waiting}
+        left = found[running].lease_left
+        assert left is not None
+        assert timedelta() < left <= LEASE
+        assert found[ended].status is JobStatus.SUCCESS
+        assert found[waiting].lease_left is None
+
+    async def test_jobs_whose_message_is_lost_are_found(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        job_id = await jobs.add.enqueue(1)
+        await store.mark_dispatched([Dispatch(job_id, "add", "default", 2)])
+        assert await store.waiting_since(timedelta(hours=1)) == []
+        assert await self._suspected(store) == ["default"]
+        [lost] = await store.lost("default", 10, older_than=timedelta())
+        assert lost.job_id == job_id
+        assert lost.again, "or the queue would take it for a repetition"
 
     async def _rescued(self, store: JobStore) -> Sequence[Dispatch]:
         async def look() -> Sequence[Dispatch]:
@@ -136,8 +188,20 @@ class JobStoreContract:
 
         return await until(look)
 
-    async def _undispatched(self, store: JobStore) -> Sequence[Dispatch]:
-        async def look() -> Sequence[Dispatch]:
-            return await store.undispatched(10, older_than=timedelta())
+    async def _suspected(self, store: JobStore) -> Sequence[str]:
+        async def look() -> Sequence[str]:
+            return await store.waiting_since(timedelta())
 
         return await until(look)
+
+    async def _relay(self, store: JobStore) -> list[Dispatch]:
+        seen: list[Dispatch] = []
+
+        async def publish(jobs_: Sequence[Dispatch]) -> None:
+            seen.extend(jobs_)
+
+        await store.relay_undispatched(publish, 100, older_than=timedelta())
+        return seen
+
+    async def _relayed(self, store: JobStore) -> list[Dispatch]:
+        return await until(lambda: self._relay(store))

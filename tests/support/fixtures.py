@@ -7,7 +7,7 @@ import pytest
 
 from framework_m.adapters.db.engine import Database
 from tests.support.harness import Harness
-from tests.support.servers import PostgresServer
+from tests.support.servers import NatsServer, PostgresServer
 
 
 @pytest.fixture
@@ -29,6 +29,39 @@ async def postgresql(
     tmp_path: Path, postgres_server: PostgresServer, postgres_schema: str
 ) -> AsyncIterator[Harness]:
     settings = {"database_url": postgres_server.url, "database_schema": postgres_schema}
+    async with Harness.opened(settings, tmp_path) as it:
+        yield it
+
+
+@pytest.fixture
+async def nats_sqlite(
+    tmp_path: Path, nats_server: NatsServer, nats_prefix: str
+) -> AsyncIterator[Harness]:
+    settings = {
+        "database_url": _sqlite(tmp_path),
+        "nats_url": nats_server.url,
+        "nats_prefix": nats_prefix,
+        "sweep_interval": 0.1,  # a retry waits for its sweep
+    }
+    async with Harness.opened(settings, tmp_path) as it:
+        yield it
+
+
+@pytest.fixture
+async def nats_postgresql(
+    tmp_path: Path,
+    nats_server: NatsServer,
+    nats_prefix: str,
+    postgres_server: PostgresServer,
+    postgres_schema: str,
+) -> AsyncIterator[Harness]:
+    settings = {
+        "database_url": postgres_server.url,
+        "database_schema": postgres_schema,
+        "nats_url": nats_server.url,
+        "nats_prefix": nats_prefix,
+        "sweep_interval": 0.1,
+    }
     async with Harness.opened(settings, tmp_path) as it:
         yield it
 

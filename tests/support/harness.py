@@ -51,7 +51,11 @@ class Harness:
         """The same settings, for a process."""
         url = self.settings().database_url.get_secret_value()
         named = {f"FRAMEWORK_M_{name.upper()}": str(it) for name, it in self._settings.items()}
-        return {**named, "DATABASE_URL": url}
+        return {**named, "DATABASE_URL": url, **self._nats_environment()}
+
+    def _nats_environment(self) -> dict[str, str]:
+        url = self._settings.get("nats_url")
+        return {"NATS_URL": url} if url else {}
 
     async def record(self, job_id: str) -> JobLog:
         found = await self.app.jobs.get(job_id)

@@ -13,6 +13,7 @@ FrameworkMError
 │   └── JobNotFoundError
 └── UnavailableError             a server is away: retry later
     ├── DatabaseUnavailableError
+    ├── NatsUnavailableError
     └── SchemaOutdatedError
 """
 
@@ -129,6 +130,13 @@ class DatabaseUnavailableError(UnavailableError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the database is not available: {reason}")
+
+
+class NatsUnavailableError(UnavailableError):
+    """NATS, or its JetStream, does not answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"NATS is not available: {reason}")
 
 
 class SchemaOutdatedError(UnavailableError):

@@ -22,3 +22,15 @@ class TestPostgresql(JobQueueContract):
     @pytest.fixture
     def harness(self, postgresql: Harness) -> Harness:
         return postgresql
+
+
+class TestNatsOnSqlite(JobQueueContract):
+    @pytest.fixture
+    def harness(self, nats_sqlite: Harness) -> Harness:
+        return nats_sqlite
+
+
+class TestNatsOnPostgresql(JobQueueContract):
+    @pytest.fixture
+    def harness(self, nats_postgresql: Harness) -> Harness:
+        return nats_postgresql

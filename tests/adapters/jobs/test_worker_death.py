@@ -16,3 +16,15 @@ class TestPostgresql(WorkerDeathContract):
     @pytest.fixture
     def harness(self, postgresql: Harness) -> Harness:
         return postgresql
+
+
+class TestNatsOnSqlite(WorkerDeathContract):
+    @pytest.fixture
+    def harness(self, nats_sqlite: Harness) -> Harness:
+        return nats_sqlite
+
+
+class TestNatsOnPostgresql(WorkerDeathContract):
+    @pytest.fixture
+    def harness(self, nats_postgresql: Harness) -> Harness:
+        return nats_postgresql

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Float, Integer, and_, bindparam, or_, select, update
 
 from framework_m.adapters.db.schema import database_now, job_log
 from framework_m.core.doctypes.job_log import JobLog
-from framework_m.core.interfaces.job_store import Claim
+from framework_m.core.interfaces.job_store import Claim, Dispatch, Standing
 from framework_m.core.jobs.states import WAITING, JobStatus
 
 if TYPE_CHECKING:
@@ -145,6 +146,48 @@ def claims(rows: Iterable[Any]) -> list[Claim]:
     """RETURNING keeps no order: most urgent first, then oldest."""
     ordered = sorted(rows, key=attrgetter("priority", "scheduled_at", "name"))
     return [Claim(*row[:11]) for row in ordered]
+
+
+def undispatched(limit: int, older_than: float) -> Select[Any]:
+    """Due rows that no queue has been told of, and that nobody is telling it of just now."""
+    return (
+        select(*DISPATCH_COLUMNS)
+        .where(
+            is_due(),
+            _row.dispatched_at.is_(None),
+            _row.updated_at < database_now(-older_than),
+        )
+        .order_by(_row.priority, _row.scheduled_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def select_lost(older_than: float, column: ColumnElement[str]) -> Select[Any]:
+    """Of due rows that the queue was told of that long ago."""
+    return select(column).where(is_due(), _row.dispatched_at < database_now(-older_than))
+
+
+def dispatches(rows: Iterable[Any]) -> list[Dispatch]:
+    return [Dispatch(*row) for row in rows]
+
+
+def marks(jobs: Iterable[Dispatch]) -> list[dict[str, Any]]:
+    return [{"job_id": job.job_id, "told_claim_no": job.claim_no} for job in jobs]
+
+
+def standings(job_ids: Collection[str]) -> Select[Any]:
+    return select(
+        _row.name, _row.status, _row.lease_until, _row.dispatched_at, database_now().label("now")
+    ).where(_row.name.in_(job_ids))
+
+
+def standing(row: Any) -> Standing:
+    status = JobStatus(row.status)
+    left = None
+    if status is JobStatus.RUNNING and row.lease_until is not None:
+        left = max(timedelta(), row.lease_until - row.now)
+    return Standing(status, left, row.dispatched_at is not None)
 
 
 def new_row(job: NewJob) -> dict[str, Any]:

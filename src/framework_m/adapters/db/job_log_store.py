@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, insert, select, update
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
-from framework_m.core.interfaces.job_store import Dispatch
+from framework_m.core.ids import uuid7
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.job_store import (
         Claim,
         ClaimTerms,
+        Dispatch,
         FinishedRun,
         JobFilter,
         NewJob,
         ProgressReport,
+        Publish,
+        Standing,
     )
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
@@ -130,7 +134,7 @@ class JobLogStore:
                 .values({**sql.ready_again(), _row.rescues: _row.rescues + 1})
                 .returning(*sql.DISPATCH_COLUMNS)
             )
-            jobs = [Dispatch(*row) for row in rows]
+            jobs = sql.dispatches(rows)
             await self._announce(connection, {job.queue for job in jobs})
         return jobs
 
@@ -147,25 +151,52 @@ class JobLogStore:
                     )
                 )
 
-    async def undispatched(self, limit: int, *, older_than: timedelta) -> Sequence[Dispatch]:
+    async def standings(self, job_ids: Collection[str]) -> Mapping[str, Standing]:
         async with self._database.read() as connection:
+            rows = await connection.execute(sql.standings(job_ids))
+            return {row[0]: sql.standing(row) for row in rows}
+
+    async def relay_undispatched(
+        self, publish: Publish, limit: int, *, older_than: timedelta
+    ) -> int:
+        undispatched = sql.undispatched(limit, older_than.total_seconds())
+        if self._database.is_postgresql:
+            # The rows stay locked while they are published: other sweepers skip them.
+            async with self._database.begin() as connection:
+                jobs = sql.dispatches(await connection.execute(undispatched))
+                if jobs:
+                    await publish(jobs)
+                    await connection.execute(sql.MARK_DISPATCHED, sql.marks(jobs))
+            return len(jobs)
+        async with self._database.read() as connection:
+            jobs = sql.dispatches(await connection.execute(undispatched))
+        if jobs:
+            await publish(jobs)  # not under SQLite's one write lock
+            await self.mark_dispatched(jobs)
+        return len(jobs)
+
+    async def waiting_since(self, older_than: timedelta) -> Sequence[str]:
+        async with self._database.read() as connection:
+            queues = sql.select_lost(older_than.total_seconds(), _row.queue).distinct()
+            return list((await connection.execute(queues)).scalars())
+
+    async def lost(self, queue: str, limit: int, *, older_than: timedelta) -> Sequence[Dispatch]:
+        which = sql.select_lost(older_than.total_seconds(), _row.name).where(_row.queue == queue)
+        async with self._database.begin() as connection:
             rows = await connection.execute(
-                select(*sql.DISPATCH_COLUMNS)
-                .where(
-                    sql.is_due(),
-                    _row.dispatched_at.is_(None),
-                    _row.updated_at < database_now(-older_than.total_seconds()),
-                )
-                .order_by(_row.priority, _row.scheduled_at)
-                .limit(limit)
+                update(job_log)
+                .where(_row.name.in_(which.limit(limit).with_for_update(skip_locked=True)))
+                .values(dispatched_at=database_now())
+                .returning(*sql.DISPATCH_COLUMNS)
             )
-            return [Dispatch(*row) for row in rows]
+            # A fresh mark: the queue may still know the message that it lost.
+            again = f":{uuid7()}"
+            return [replace(job, again=again) for job in sql.dispatches(rows)]
 
     async def mark_dispatched(self, jobs: Sequence[Dispatch]) -> None:
         if jobs:
             async with self._database.begin() as connection:
-                marks = [{"job_id": job.job_id, "told_claim_no": job.claim_no} for job in jobs]
-                await connection.execute(sql.MARK_DISPATCHED, marks)
+                await connection.execute(sql.MARK_DISPATCHED, sql.marks(jobs))
 
     async def forget_dispatches(self) -> None:
         async with self._database.begin() as connection:

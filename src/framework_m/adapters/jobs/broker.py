@@ -16,7 +16,7 @@ from framework_m.core.ids import uuid7
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from taskiq import AckableMessage, BrokerMessage
+    from taskiq import BrokerMessage
 
     from framework_m.adapters.jobs.ports import WorkerPorts
 
@@ -39,15 +39,19 @@ class _Registered(AsyncTaskiqDecoratedTask[Any, Any]):
         self.return_type = return_type
 
 
-class JobBroker(AsyncBroker):
-    """Runs the jobs of one application. Needs `JobReceiver`, which claims before it runs."""
+class JobBrokerMixin(AsyncBroker):
+    """What every broker of ours does, whatever carries its messages."""
 
-    def __init__(self, ports: WorkerPorts) -> None:
-        self._dependency_context: dict[Any, Any] = {}
-        super().__init__()
-        self.ports = ports
+    ports: WorkerPorts
+
+    def prepare(self) -> None:
+        """After taskiq's own constructor."""
         self.decorator_class = _Registered
         self.id_generator = uuid7
+
+    def bind(self, ports: WorkerPorts) -> None:
+        """Give it the application's jobs to run."""
+        self.ports = ports
         for job in ports.registry:
             self.register_task(job.function.function, task_name=job.name)
 
@@ -63,17 +67,27 @@ class JobBroker(AsyncBroker):
     def add_dependency_context(self, new_ctx: dict[Any, Any]) -> None:
         self._dependency_context.update(new_ctx)
 
-    async def startup(self) -> None:
-        await self.ports.queue.start()
-        await super().startup()
-
     async def kick(self, message: BrokerMessage) -> None:
         """taskiq's way to enqueue: the same as `app.enqueue`, under taskiq's own id."""
         parsed = self.formatter.loads(message.message)
         await self.ports.enqueue(parsed.task_name, parsed.args, parsed.kwargs, parsed.task_id)
 
-    def listen(self) -> AsyncGenerator[bytes | AckableMessage, None]:
+    def listen(self) -> AsyncGenerator[Any, None]:
         """Refused: a message alone gives no right to run a job, a claim does."""
         raise ConfigurationError(
             "run this broker with --receiver framework_m.adapters.jobs.receiver:JobReceiver"
         )
+
+    async def run_startup_handlers(self) -> None:
+        await AsyncBroker.startup(self)
+
+    async def run_shutdown_handlers(self) -> None:
+        await AsyncBroker.shutdown(self)
+
+
+class JobBroker(JobBrokerMixin):
+    """For the queues that live in this process or in the database."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepare()

@@ -97,8 +97,10 @@ class Recorder:
         if kept is None:
             logger.error("%d outcomes were not recorded; those jobs will run again", len(batch))
             kept = frozenset()
-        # A lost claim's message is its successor's now: leave it alone.
         await self._acknowledge([delivery for run, delivery, _ in batch if run.job_id in kept])
+        for run, delivery, _ in batch:
+            if run.job_id not in kept:
+                self._queue.forget(delivery)
         for run, _, done in batch:
             if not done.done():
                 done.set_result(run.job_id in kept)

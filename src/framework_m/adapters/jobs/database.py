@@ -75,6 +75,13 @@ class DatabaseJobQueue:
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Nothing to settle: the row was the message, and its outcome is committed."""
 
+    def forget(self, delivery: Delivery) -> None:
+        """Nothing is held for it."""
+
+    async def idle_queues(self, queues: Sequence[str]) -> Sequence[str]:
+        """Asked of queues that can lose messages; rows are not lost."""
+        return []
+
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         if deliveries:
             self._wakeup.call()

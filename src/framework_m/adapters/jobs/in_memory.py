@@ -71,6 +71,12 @@ class InMemoryJobQueue:
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Nothing to settle: a message is gone once taken, and its outcome is committed."""
 
+    def forget(self, delivery: Delivery) -> None:
+        """Nothing is held for it."""
+
+    async def idle_queues(self, queues: Sequence[str]) -> Sequence[str]:
+        return [queue for queue in queues if not self._heaps[queue]]
+
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             claim = delivery.claim

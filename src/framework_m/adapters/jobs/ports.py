@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
 
+    from framework_m.adapters.jobs.broker import JobBrokerMixin
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
     from framework_m.core.jobs.registry import JobRegistry
@@ -28,6 +29,7 @@ class WorkerPorts:
     registry: JobRegistry
     store: JobStore
     queue: JobQueueProtocol
+    broker: JobBrokerMixin
     relay: Relay
     enqueue: Callable[[str, list[Any], dict[str, Any], str], Awaitable[object]]
     """By name, positional and keyword arguments, and the id the job shall have."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from taskiq import TaskiqMessage
 from taskiq.receiver import Receiver
 
-from framework_m.adapters.jobs.broker import JobBroker
+from framework_m.adapters.jobs.broker import JobBrokerMixin
 from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
 from framework_m.adapters.jobs.wakeup import Wakeup
@@ -68,7 +68,7 @@ class JobReceiver(Receiver):
         terms: ClaimTerms | None = None,
         **options: Any,
     ) -> None:
-        if not isinstance(broker, JobBroker):
+        if not isinstance(broker, JobBrokerMixin):
             raise ConfigurationError("JobReceiver needs the broker of a FrameworkM application")
         self._ports = broker.ports
         self._capacity = max_async_tasks or broker.ports.concurrency
@@ -199,6 +199,8 @@ class JobReceiver(Receiver):
         lost = [self._runs[job_id] for job_id in job_ids if job_id in self._runs]
         if lost:
             logger.error("lost the claims of %s: cancelled here", sorted(job_ids))
+        for run in lost:
+            self._ports.queue.forget(run.delivery)
         self._cancel(lost)
 
     def _cancel(self, runs: list[_Run]) -> None:

@@ -7,7 +7,6 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from framework_m.adapters.jobs.broker import JobBroker
 from framework_m.adapters.jobs.receiver import JobReceiver
 from framework_m.core.jobs.rescue import Rescuer
 from framework_m.core.outage import every
@@ -22,7 +21,7 @@ async def run_worker(
     ports: WorkerPorts, stop: asyncio.Event, queues: tuple[str, ...] | None = None
 ) -> None:
     """Run jobs until `stop`; then let running ones end within the grace and give back the rest."""
-    broker = JobBroker(ports)
+    broker = ports.broker
     broker.is_worker_process = True
     threads = ThreadPoolExecutor(max_workers=ports.concurrency, thread_name_prefix="job")
     receiver = JobReceiver(

@@ -54,5 +54,11 @@ class JobQueueProtocol(Protocol):
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """These are settled: their outcome is committed (invariant 4)."""
 
+    def forget(self, delivery: Delivery) -> None:
+        """Its claim was lost: the message is its successor's, and is left as it is."""
+
+    async def idle_queues(self, queues: Sequence[str]) -> Sequence[str]:
+        """Those of these queues that hold no message, neither waiting nor in work."""
+
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """These were released unrun: offer them again at once, to anybody."""

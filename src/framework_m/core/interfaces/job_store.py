@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from datetime import datetime, timedelta
 
     from framework_m.core.doctypes.job_log import JobLog
@@ -39,6 +40,8 @@ class Dispatch:
     priority: int
     claim_no: int = 0
     """How often the job had been claimed when this was said: tells stale news from fresh."""
+    again: str = ""
+    """Marks a dispatch that must not be taken for a repetition of an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,16 @@ class ProgressReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a job stands that could not be claimed."""
+
+    status: JobStatus
+    lease_left: timedelta | None
+    """Of a running job; zero if it has lapsed."""
+    is_dispatched: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimTerms:
     """Who claims, from which queues, and for how long a lease."""
 
@@ -103,6 +116,9 @@ class JobFilter:
     limit: int = 50
     before: str | None = None
     """Only jobs older than this id: the cursor of a page."""
+
+
+Publish = Callable[[Sequence[Dispatch]], Awaitable[None]]
 
 
 class JobStore(Protocol):
@@ -137,8 +153,23 @@ class JobStore(Protocol):
     async def report(self, reports: Sequence[ProgressReport]) -> None:
         """Store progress."""
 
-    async def undispatched(self, limit: int, *, older_than: timedelta) -> Sequence[Dispatch]:
-        """Due jobs that no queue has been told of, committed at least that long ago."""
+    async def standings(self, job_ids: Collection[str]) -> Mapping[str, Standing]:
+        """How these jobs stand now; those that do not exist are left out."""
+
+    async def relay_undispatched(
+        self, publish: Publish, limit: int, *, older_than: timedelta
+    ) -> int:
+        """Publish due jobs that no queue has been told of, and note it; how many.
+
+        Committed at least that long ago. Processes that do it at once share the work where the
+        database lets them (PostgreSQL), else may publish twice, which is harmless.
+        """
+
+    async def waiting_since(self, older_than: timedelta) -> Sequence[str]:
+        """The queues in which a due job was dispatched that long ago and not claimed."""
+
+    async def lost(self, queue: str, limit: int, *, older_than: timedelta) -> Sequence[Dispatch]:
+        """Those jobs of one queue, to be dispatched again; noted as dispatched now."""
 
     async def mark_dispatched(self, jobs: Sequence[Dispatch]) -> None:
         """Note that the queue has these for good.

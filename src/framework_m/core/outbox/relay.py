@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from framework_m.core.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +20,7 @@ logger = logging.getLogger(__name__)
 _BATCH = 500
 _HEAD_START = timedelta(seconds=1)
 """Whoever committed a job publishes it at once; sweeping sooner would only do it twice."""
+_LOST_AFTER = timedelta(seconds=5)
 
 
 class Relay:
@@ -25,21 +29,60 @@ class Relay:
     def __init__(self, store: JobStore, queue: JobQueueProtocol) -> None:
         self._store = store
         self._queue = queue
+        self._published: list[Dispatch] = []
+        self._noting: asyncio.Task[None] | None = None
 
     async def publish(self, jobs: Sequence[Dispatch]) -> None:
-        """Hand over jobs whose transaction has just committed."""
+        """Hand over jobs whose transaction has just committed. Raises UnavailableError."""
         await self._queue.dispatch(jobs)
         if self._queue.needs_dispatch:
-            await self._store.mark_dispatched(jobs)
+            self._published.extend(jobs)
+            if self._noting is None or self._noting.done():
+                self._noting = asyncio.create_task(self._note(), name="relay-notes")
 
     async def sweep(self) -> int:
-        """Hand over what was committed and never published; how many that were."""
+        """Hand over what was committed and never published, and what the queue has lost.
+
+        How many that were. Raises UnavailableError.
+        """
         if not self._queue.needs_dispatch:
             return 0
-        total = 0
-        while jobs := await self._store.undispatched(_BATCH, older_than=_HEAD_START):
-            await self.publish(jobs)
-            total += len(jobs)
+        total = await self._sweep_undispatched() + await self._sweep_lost()
         if total:
             logger.info("relay: dispatched %d jobs that had not been", total)
         return total
+
+    async def close(self) -> None:
+        """Finish noting what was published."""
+        if self._noting is not None:
+            await self._noting
+
+    async def _sweep_undispatched(self) -> int:
+        total = 0
+        while handed_over := await self._store.relay_undispatched(
+            self._queue.dispatch, _BATCH, older_than=_HEAD_START
+        ):
+            total += handed_over
+        return total
+
+    async def _sweep_lost(self) -> int:
+        """A queue without any message, and due jobs that were sent to it: the queue lost them."""
+        total = 0
+        suspects = await self._store.waiting_since(_LOST_AFTER)
+        for queue in await self._queue.idle_queues(suspects) if suspects else ():
+            while jobs := await self._store.lost(queue, _BATCH, older_than=_LOST_AFTER):
+                await self._queue.dispatch(jobs)
+                total += len(jobs)
+        return total
+
+    async def _note(self) -> None:
+        """Write down what was published, in batches that grow with the load.
+
+        Should this be lost, a sweep publishes once more, which is harmless.
+        """
+        while self._published:
+            jobs, self._published = self._published[:_BATCH], self._published[_BATCH:]
+            try:
+                await self._store.mark_dispatched(jobs)
+            except UnavailableError as error:
+                logger.warning("relay: %d dispatches were not noted: %s", len(jobs), error)
