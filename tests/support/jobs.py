@@ -103,6 +103,13 @@ async def block_for(ctx: JobContext, seconds: float, log: Path) -> None:
 
 
 @job
+async def wait_long(ctx: JobContext, seconds: float, log: Path) -> None:
+    """Wait as a job does that waits for a slow server."""
+    _append(log, ctx.job_id)
+    await asyncio.sleep(seconds)
+
+
+@job
 def sleep_in_thread(seconds: float, log: Path) -> None:
     _append(log, "asleep")
     time.sleep(seconds)

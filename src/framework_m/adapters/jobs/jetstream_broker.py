@@ -100,6 +100,8 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
 
         Raises NatsUnavailableError if it did not say so of any of them.
         """
+        if not self.connection.is_connected:
+            raise NatsUnavailableError("reconnecting")  # at once, not after a time-out
         jetstream = self.connection.jetstream
         try:
             async with asyncio.timeout(_PUBLISH_TIMEOUT):

@@ -29,16 +29,20 @@ class Relay:
     def __init__(self, store: JobStore, queue: JobQueueProtocol) -> None:
         self._store = store
         self._queue = queue
-        self._published: list[Dispatch] = []
-        self._noting: asyncio.Task[None] | None = None
+        self._outgoing: list[Dispatch] = []
+        self._sending: asyncio.Task[None] | None = None
 
     async def publish(self, jobs: Sequence[Dispatch]) -> None:
-        """Hand over jobs whose transaction has just committed. Raises UnavailableError."""
-        await self._queue.dispatch(jobs)
-        if self._queue.needs_dispatch:
-            self._published.extend(jobs)
-            if self._noting is None or self._noting.done():
-                self._noting = asyncio.create_task(self._note(), name="relay-notes")
+        """Hand over jobs whose transaction has just committed, without keeping the committer.
+
+        What is committed meanwhile goes with the next batch. If the queue is away, a sweep does it.
+        """
+        if not self._queue.needs_dispatch:
+            await self._queue.dispatch(jobs)
+            return
+        self._outgoing.extend(jobs)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send(), name="relay")
 
     async def sweep(self) -> int:
         """Hand over what was committed and never published, and what the queue has lost.
@@ -53,9 +57,9 @@ class Relay:
         return total
 
     async def close(self) -> None:
-        """Finish noting what was published."""
-        if self._noting is not None:
-            await self._noting
+        """Hand over what is still on its way."""
+        if self._sending is not None:
+            await self._sending
 
     async def _sweep_undispatched(self) -> int:
         total = 0
@@ -75,14 +79,12 @@ class Relay:
                 total += len(jobs)
         return total
 
-    async def _note(self) -> None:
-        """Write down what was published, in batches that grow with the load.
-
-        Should this be lost, a sweep publishes once more, which is harmless.
-        """
-        while self._published:
-            jobs, self._published = self._published[:_BATCH], self._published[_BATCH:]
+    async def _send(self) -> None:
+        while self._outgoing:
+            jobs, self._outgoing = self._outgoing[:_BATCH], self._outgoing[_BATCH:]
             try:
+                await self._queue.dispatch(jobs)
+                # Should this be lost, a sweep publishes once more, which is harmless.
                 await self._store.mark_dispatched(jobs)
             except UnavailableError as error:
-                logger.warning("relay: %d dispatches were not noted: %s", len(jobs), error)
+                logger.warning("relay: %d jobs are left to the next sweep: %s", len(jobs), error)
