@@ -69,7 +69,7 @@ test-newest: ## the tests once more, on the newest Python of this machine
 
 .PHONY: chaos bench
 chaos: env ## minutes of killed processes and servers
-	$(PYTEST) -m chaos tests/chaos
+	$(PYTEST) -m chaos
 
 bench: env ## measure
 	$(BIN)/python -m benchmarks

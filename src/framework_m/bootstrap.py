@@ -20,7 +20,7 @@ from framework_m.adapters.jobs.ports import WorkerPorts
 from framework_m.adapters.jobs.taskiq_adapter import TaskiqJobQueueAdapter
 from framework_m.adapters.jobs.worker import run_worker, worker
 from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
-from framework_m.adapters.nats.streams import StreamLimits
+from framework_m.adapters.nats.streams import StreamLimits, StreamReport
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.service import Jobs
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.jobs.registry import JobRegistry
 
-__all__ = ["Ports", "asgi", "bootstrap", "safe_url"]
+__all__ = ["Ports", "asgi", "bootstrap", "safe_url", "shown_nats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,12 @@ class Ports:
         except UnavailableError as error:
             return Check("database", ok=False, detail=str(error))
         return Check("database", ok=True, detail="available")
+
+    async def streams(self) -> Sequence[StreamReport]:
+        """The streams in use: subjects, retention, purpose, and what has drifted."""
+        if not isinstance(self.broker, JetStreamBroker):
+            return []
+        return await self.broker.report_streams()
 
     def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts."""
@@ -190,6 +196,13 @@ def _stream_limits(settings: Settings) -> StreamLimits:
 
 def _revealed(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
+
+
+def shown_nats(settings: Settings) -> str:
+    """The NATS servers for people; empty if this backend uses none."""
+    if settings.effective_backend is not Backend.NATS:
+        return ""
+    return _nats_options(settings).shown()
 
 
 def asgi(application: ApplicationProtocol, settings: Settings) -> Litestar:

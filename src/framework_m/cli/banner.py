@@ -17,6 +17,7 @@ def banner(app: FrameworkM, *, url: str | None = None, queues: Sequence[str] = (
     facts = {
         "backend": app.settings.effective_backend.value,
         "database": database(app),
+        **nats(app),
         "jobs": f"{len(app.registry)} found in {', '.join(app.modules) or 'no module'}",
         "queues": ", ".join(queues or app.registry.queues),
     }
@@ -34,3 +35,11 @@ def database(app: FrameworkM) -> str:
     shown = safe_url(app.settings.database_url.get_secret_value())
     schema = app.settings.database_schema
     return f"{shown} (schema {schema})" if schema else shown
+
+
+def nats(app: FrameworkM) -> dict[str, str]:
+    """The NATS servers, without what their URLs hold of secrets; nothing if there are none."""
+    from framework_m.bootstrap import shown_nats  # noqa: PLC0415 - loads the vendors
+
+    shown = shown_nats(app.settings)
+    return {"nats": f"{shown} (prefix {app.settings.nats_prefix})"} if shown else {}

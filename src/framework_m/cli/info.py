@@ -6,7 +6,7 @@ import platform
 from typing import TYPE_CHECKING
 
 from framework_m import __version__
-from framework_m.cli.banner import database
+from framework_m.cli.banner import database, nats
 from framework_m.cli.console import DONE, run, say, say_json
 from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load, named
@@ -23,7 +23,8 @@ def info(*, as_json: Json = False, app: AppOption = None) -> int:
         say_json(facts)
         return DONE
     for name, value in facts.items():
-        shown = ", ".join(value) if isinstance(value, list) else value
+        separator = f"\n{'':<12}" if name == "streams" else ", "
+        shown = separator.join(value) if isinstance(value, list) else value
         say(f"{name:<12}{'-' if shown is None else shown}")
     return DONE
 
@@ -36,10 +37,25 @@ async def _facts(app: FrameworkM, path: str | None) -> dict[str, object]:
         "modules": list(app.modules),
         "backend": app.settings.effective_backend.value,
         "database": database(app),
+        **nats(app),
         "schema": await _schema(app),
         "queues": list(app.registry.queues),
         "jobs": [job.name for job in app.registry],
+        "streams": await _streams(app),
     }
+
+
+async def _streams(app: FrameworkM) -> list[str]:
+    async with app:
+        try:
+            found = await app.ports.streams()
+        except UnavailableError as error:
+            return [str(error)]
+    return [
+        f"{stream.name}: {', '.join(stream.subjects)}, kept {stream.retention}. {stream.purpose}"
+        + "".join(f" DRIFT: {drift}." for drift in stream.drift)
+        for stream in found
+    ]
 
 
 async def _schema(app: FrameworkM) -> str:

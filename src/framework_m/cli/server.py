@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -13,6 +14,7 @@ from cyclopts import Parameter
 from framework_m.cli.banner import banner
 from framework_m.cli.console import DONE, CommandFailedError, UsageError, log_to_stderr, run, say
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.nats_server import nats_server
 from framework_m.cli.signals import leave_threads_behind, stop_on_signals
 
 if TYPE_CHECKING:
@@ -36,17 +38,38 @@ def web(*, host: Host = "127.0.0.1", port: Port = 8000, app: AppOption = None) -
     return DONE
 
 
-def dev(*, host: Host = "127.0.0.1", port: Port = 8000, app: AppOption = None) -> int:
+def dev(
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    nats: Annotated[
+        bool, Parameter(negative=(), help="Over a NATS server of its own, started beside it.")
+    ] = False,
+    app: AppOption = None,
+) -> int:
     """Migrate, then serve and work in one process: for development."""
     application = load(app)
     with _listening(host, port) as listener:
         log_to_stderr()
-        run(_dev(application, listener))
+        run(_dev_on_nats(application, listener) if nats else _dev(application, listener))
     return leave_threads_behind(DONE)
 
 
 async def _web(app: FrameworkM, listener: socket.socket) -> None:
     await _serve(app, listener, stop_on_signals())
+
+
+async def _dev_on_nats(app: FrameworkM, listener: socket.socket) -> None:
+    async with nats_server(_store(app)) as url:
+        app.change_settings(nats_url=url, backend="nats")
+        await _dev(app, listener)
+
+
+def _store(app: FrameworkM) -> Path:
+    """Beside the SQLite file; with another database, in the current folder."""
+    url = app.settings.database_url.get_secret_value()
+    file = Path(url.partition(":///")[2]) if url.startswith("sqlite") else Path("framework_m.db")
+    return file.with_name(f"{file.name}.nats")
 
 
 async def _dev(app: FrameworkM, listener: socket.socket) -> None:

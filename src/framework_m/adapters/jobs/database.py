@@ -72,6 +72,9 @@ class DatabaseJobQueue:
     def interrupt(self) -> None:
         self._wakeup.call()
 
+    async def leave(self, terms: ClaimTerms) -> None:
+        """Nothing is ever on its way."""
+
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Nothing to settle: the row was the message, and its outcome is committed."""
 

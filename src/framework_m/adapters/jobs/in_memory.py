@@ -68,6 +68,9 @@ class InMemoryJobQueue:
     def interrupt(self) -> None:
         self._wakeup.call()
 
+    async def leave(self, terms: ClaimTerms) -> None:
+        """Nothing is ever on its way."""
+
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Nothing to settle: a message is gone once taken, and its outcome is committed."""
 

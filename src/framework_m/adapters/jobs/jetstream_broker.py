@@ -129,6 +129,19 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
         except (NatsError, OSError, TimeoutError) as error:
             raise NatsUnavailableError(str(error) or type(error).__name__) from error
 
+    async def report_streams(self) -> list[streams.StreamReport]:
+        """See to the streams, and tell of them. Raises NatsUnavailableError."""
+        await self.connection.open()
+        reports = []
+        for spec in (self._jobs, self._parked):
+            drift = await streams.ensure(self.connection.jetstream, spec, self._limits)
+            reports.append(
+                streams.StreamReport(
+                    spec.name, spec.subjects, spec.retention, spec.purpose, tuple(drift)
+                )
+            )
+        return reports
+
     async def idle(self, queue: str) -> bool:
         """Whether no message of this queue waits or is being worked on."""
         try:

@@ -89,6 +89,7 @@ class JobReceiver(Receiver):
         watcher = asyncio.create_task(self._interrupt_on(finish_event))
         try:
             await self._claim_until(finish_event)
+            await self._ports.queue.leave(self._terms)
             await self._finish_running()
         finally:
             watcher.cancel()

@@ -94,6 +94,11 @@ class TaskiqJobQueueAdapter:
         for intake in self._intakes.values():
             intake.interrupt()
 
+    async def leave(self, terms: ClaimTerms) -> None:
+        intake = self._intakes.pop(terms.worker, None)
+        if intake is not None:
+            await self._return(await intake.close())
+
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             self._held.pop(_key(delivery.claim), None)

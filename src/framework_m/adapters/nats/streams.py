@@ -65,6 +65,17 @@ class StreamSpec:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """One stream as it is, for people."""
+
+    name: str
+    subjects: tuple[str, ...]
+    retention: str
+    purpose: str
+    drift: tuple[str, ...]
+
+
 def jobs_stream(prefix: str) -> StreamSpec:
     return StreamSpec(
         name=f"{prefix}_jobs",
@@ -82,11 +93,6 @@ def parked_stream(prefix: str) -> StreamSpec:
         is_work_queue=False,
         max_age=30 * _DAY,
     )
-
-
-def all_streams(prefix: str) -> tuple[StreamSpec, ...]:
-    """Every stream that this version keeps."""
-    return (jobs_stream(prefix), parked_stream(prefix))
 
 
 _KEPT = (

@@ -51,6 +51,9 @@ class JobQueueProtocol(Protocol):
     def interrupt(self) -> None:
         """Let every waiting `claim` return at once."""
 
+    async def leave(self, terms: ClaimTerms) -> None:
+        """This worker claims no more: what was on its way to it is offered to others."""
+
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """These are settled: their outcome is committed (invariant 4)."""
 
