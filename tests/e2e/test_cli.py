@@ -11,6 +11,7 @@ import pytest
 
 from framework_m.core.ids import uuid7
 from tests.support.processes import M
+from tests.support.servers import NatsServer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -211,6 +212,20 @@ def test_options_after_two_dashes_belong_to_the_job(migrated: Run, folder: Path)
     )
     ran = migrated("job:run", "nap", "--local", "--", "--wait", "5")
     assert ran.stdout.strip() == "5", ran.stderr
+
+
+def test_info_lists_the_streams(m: Run, nats_server: NatsServer, nats_prefix: str) -> None:
+    shown = m("info", "--json", NATS_URL=nats_server.url, FRAMEWORK_M_NATS_PREFIX=nats_prefix)
+    streams = "\n".join(json.loads(shown.stdout)["streams"])
+    assert f"{nats_prefix}_jobs: {nats_prefix}.jobs.>, kept until acknowledged." in streams
+    assert f"{nats_prefix}_parked" in streams
+
+
+def test_info_without_nats_says_so_and_shows_no_password(m: Run) -> None:
+    shown = m("info", NATS_URL="nats://ada:hunter2@127.0.0.1:1")
+    assert shown.returncode == 0
+    assert "NATS is not available: nats://127.0.0.1:1" in shown.stdout
+    assert "hunter2" not in shown.stdout + shown.stderr
 
 
 def test_info_shows_no_password(m: Run) -> None:

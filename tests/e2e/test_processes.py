@@ -48,12 +48,14 @@ class Served:
 
 
 @contextmanager
-def served(command: str, environment: Mapping[str, str], folder: Path) -> Iterator[Served]:
+def served(
+    command: str, environment: Mapping[str, str], folder: Path, *options: str
+) -> Iterator[Served]:
     output = folder / f"{command}.log"
     port = _free_port()
     with output.open("wb") as log:
         process = subprocess.Popen(
-            [*M, command, "--app", "tests.support.application:app", "--port", str(port)],
+            [*M, command, "--app", "tests.support.application:app", "--port", str(port), *options],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=log,
@@ -89,6 +91,21 @@ async def test_dev_migrates_serves_works_and_stops(tmp_path: Path, number: signa
         assert await asyncio.to_thread(dev.process.wait, 20) == 0, dev.output()
     assert "Traceback" not in dev.output()
     assert f"add {job_id}: Success" in dev.output()
+
+
+async def test_dev_brings_a_nats_server_and_takes_it_along(tmp_path: Path) -> None:
+    environment = {"DATABASE_URL": f"sqlite:///{tmp_path / 'dev.db'}"}
+    with served("dev", environment, tmp_path, "--nats") as dev:
+        ready = await dev.answers("/health/ready", 200)
+        assert [check["name"] for check in ready.json()["checks"]] == ["database", "nats"]
+        asked = await dev.client.post("/api/v1/jobs", json={"job_name": "add", "args": {"a": 1}})
+        await _succeeded(dev, asked.json()["job_id"])
+        await dev.client.aclose()
+        dev.process.terminate()
+        assert await asyncio.to_thread(dev.process.wait, 20) == 0, dev.output()
+    store = tmp_path / "dev.db.nats"
+    assert "Initiating Shutdown" in (store / "nats-server.log").read_text()
+    assert (store / "jetstream").is_dir()
 
 
 async def test_web_and_worker_wait_for_a_database_that_comes_later(

@@ -108,8 +108,9 @@ class LocalNats(LocalServer):
 
     ready = "Server is ready"
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self._program = find_nats()
+        self._options = options
         self._port = -1  # any free one; then that one for ever
         super().__init__()
         self._port = self._listening_port()
@@ -121,7 +122,17 @@ class LocalNats(LocalServer):
 
     def _command(self) -> list[str]:
         store = str(self.directory / "jetstream")
-        return [str(self._program), "-js", "-sd", store, "-a", "127.0.0.1", "-p", str(self._port)]
+        return [
+            str(self._program),
+            "-js",
+            "-sd",
+            store,
+            "-a",
+            "127.0.0.1",
+            "-p",
+            str(self._port),
+            *self._options,
+        ]
 
     def _listening_port(self) -> int:
         found = re.search(r"Listening for client connections on \S+:(\d+)", self.log())

@@ -85,6 +85,7 @@ class NatsConnection:
         self.client = Client()
         self._opening = asyncio.Lock()
         self._is_open = False
+        self._last_error: Exception | None = None
         self._reconnected: list[Callable[[], None]] = []
 
     @property
@@ -133,6 +134,7 @@ class NatsConnection:
         # nats-py never gives up on the first connection either, with endless reconnects on; and
         # a client that failed once is not used again.
         self.client = Client()
+        self._last_error = None
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
                 await self.client.connect(
@@ -144,8 +146,11 @@ class NatsConnection:
                 )
         except (NatsError, OSError, TimeoutError, ValueError) as error:
             await self.client.close()
-            told = f"{self.options.shown()}: {_words(error)}"
-            raise NatsUnavailableError(told) from error
+            # Endless tries end in our time-out; why they failed was told on the side.
+            raise NatsUnavailableError(f"{self.options.shown()}: {self._told(error)}") from error
+
+    def _told(self, error: BaseException) -> str:
+        return _words(error if self._last_error is None else self._last_error)
 
     async def _on_disconnect(self) -> None:
         if self._is_open:
@@ -158,6 +163,7 @@ class NatsConnection:
 
     async def _on_error(self, error: Exception) -> None:
         # One per failed attempt to reconnect: the disconnect was said, and its end will be.
+        self._last_error = error
         logger.debug("NATS: %s", _words(error))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from framework_m.core.errors import NatsUnavailableError
 
@@ -143,8 +143,8 @@ async def _mended(
         changed = replace(found, **{name: getattr(wanted, name)})
         try:
             info = await jetstream.update_stream(changed)
-        except BadRequestError as error:
-            told = f"{name} is {getattr(found, name)}, not {getattr(wanted, name)}"
+        except (BadRequestError, ServerError) as error:
+            told = f"{name} is {_shown(found, name)}, not {_shown(wanted, name)}"
             left.append(f"{told}: {error.description}")
             logger.warning("stream %s drifted: %s", found.name, left[-1])
         else:
@@ -155,6 +155,11 @@ async def _mended(
 
 def _differences(found: StreamConfig, wanted: StreamConfig) -> list[str]:
     return [name for name in _KEPT if _plain(found, name) != _plain(wanted, name)]
+
+
+def _shown(config: StreamConfig, name: str) -> str:
+    value = getattr(config, name)
+    return str(getattr(value, "value", value))
 
 
 def _plain(config: StreamConfig, name: str) -> Any:
