@@ -6,11 +6,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import SecretStr
 
 from framework_m import FrameworkM, JobStatus, Settings, job
 from tests.support import servers
+
+S = TypeVar("S", bound=servers.Server)
 
 ONE_BY_ONE = 500
 AT_ONCE = 100
@@ -23,14 +26,14 @@ async def no_op(n: int) -> None:
 
 
 async def main() -> None:
-    print(f"{'backend':<12} {'one by one':>12} {f'{AT_ONCE} at once':>12} {'run':>12}   jobs/s")
+    print(f"{'backend':<18} {'one by one':>12} {f'{AT_ONCE} at once':>12} {'run':>12}   jobs/s")
     for name, address in _addresses():
-        with address() as url:
-            async with _application(url) as app:
+        with address() as settings:
+            async with _application(settings) as app:
                 one_by_one = await _one_by_one()
                 at_once = await _at_once()
                 ran = await _run(app)
-        print(f"{name:<12} {one_by_one:>12,.0f} {at_once:>12,.0f} {ran:>12,.0f}")
+        print(f"{name:<18} {one_by_one:>12,.0f} {at_once:>12,.0f} {ran:>12,.0f}")
 
 
 async def _one_by_one() -> float:
@@ -62,30 +65,45 @@ async def _run(app: FrameworkM) -> float:
 
 
 @contextlib.asynccontextmanager
-async def _application(url: str) -> AsyncIterator[FrameworkM]:
-    app = FrameworkM([__name__], settings=Settings(database_url=SecretStr(url)))
+async def _application(settings: Settings) -> AsyncIterator[FrameworkM]:
+    app = FrameworkM([__name__], settings=settings)
     await app.migrate()
     async with app:
         yield app
 
 
-Address = Callable[[], contextlib.AbstractContextManager[str]]
+Address = Callable[[], contextlib.AbstractContextManager[Settings]]
 
 
 def _addresses() -> list[tuple[str, Address]]:
-    return [("SQLite", _sqlite), ("PostgreSQL", _postgresql)]
+    return [
+        ("SQLite", _sqlite),
+        ("PostgreSQL", _postgresql),
+        ("NATS + PostgreSQL", _nats_and_postgresql),
+    ]
 
 
 @contextlib.contextmanager
-def _sqlite() -> Iterator[str]:
+def _sqlite() -> Iterator[Settings]:
     with tempfile.TemporaryDirectory() as folder:
-        yield f"sqlite:///{Path(folder) / 'bench.db'}"
+        yield Settings(database_url=SecretStr(f"sqlite:///{Path(folder) / 'bench.db'}"))
 
 
 @contextlib.contextmanager
-def _postgresql() -> Iterator[str]:
-    server = servers.own_postgres()
+def _postgresql() -> Iterator[Settings]:
+    with _disposed(servers.own_postgres()) as server:
+        yield Settings(database_url=SecretStr(server.url))
+
+
+@contextlib.contextmanager
+def _nats_and_postgresql() -> Iterator[Settings]:
+    with _disposed(servers.own_postgres()) as database, _disposed(servers.own_nats()) as nats:
+        yield Settings(database_url=SecretStr(database.url), nats_url=SecretStr(nats.url))
+
+
+@contextlib.contextmanager
+def _disposed(server: S) -> Iterator[S]:
     try:
-        yield server.url
+        yield server
     finally:
         server.dispose()
