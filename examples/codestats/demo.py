@@ -2,59 +2,55 @@
 
 import argparse
 import contextlib
-import os
-import shutil
-import signal
-import socket
-import subprocess
+import io
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-
-HERE = Path(__file__).resolve().parent
-DATA = HERE / ".data"
-LOG = DATA / "server.log"
+from dev_server import DemoError, DevServer, Signals, Stopped, dev_server
 
 _START_TIMEOUT = 60
-_STOP_TIMEOUT = 30
-_LOOK_EVERY = 0.1
+_JOB_TIMEOUT = 1500  # two attempts of 600 seconds, and what is between them
+_ANSWER_TIMEOUT = 10
 _BAR_WIDTH = 40
 
 Job = dict[str, Any]
 
 
-class DemoError(Exception):
-    """Something went wrong; the message says what."""
-
-
 def main() -> int:
     options = _options()
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # say it at once, and in any encoding
+            stream.reconfigure(line_buffering=True, errors="replace")
+    signals = Signals()
     try:
-        return _demo(options)
+        return _demo(options, signals)
     except DemoError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nstopped")
-        return 130
+    except Stopped:
+        return 128 + signals.received[0]
 
 
-def _demo(options: argparse.Namespace) -> int:
-    port = options.port or _free_port()
-    base = f"http://127.0.0.1:{port}"
-    print(f"starting m dev; its log is {LOG}")
-    with _server(port, nats=options.nats) as server, httpx.Client(base_url=base) as client:
-        _wait_until_ready(client, server)
-        job = _follow(client, _enqueue(client, options.path), server)
+def _demo(options: argparse.Namespace, signals: Signals) -> int:
+    with (
+        dev_server(
+            signals, port=options.port, options=["--nats"] if options.nats else []
+        ) as server,
+        # A proxy that the environment names knows nothing of this server.
+        httpx.Client(base_url=server.url, trust_env=False, timeout=_ANSWER_TIMEOUT) as client,
+    ):
+        try:
+            _wait_until_ready(client, server, signals)
+            job = _follow(client, _enqueue(client, options.path), server, signals)
+        except httpx.HTTPError as error:
+            server.require_alive()
+            raise DemoError(f"the server answers wrongly: {error!r}; {server}") from error
         _show(job)
         if not options.once:
-            _leave_running(base, job, server)
+            _leave_running(job, server, signals)
     return 0 if job["status"] == "Success" else 1
 
 
@@ -67,57 +63,22 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@contextlib.contextmanager
-def _server(port: int, *, nats: bool) -> Iterator[subprocess.Popen[bytes]]:
-    """`m dev` on a fresh database, gone when the block ends however it ends."""
-    shutil.rmtree(DATA, ignore_errors=True)
-    DATA.mkdir(parents=True)
-    command = [sys.executable, "-m", "framework_m.cli.main", "dev"]
-    command += ["--app", "codestats.app:app", "--port", str(port)]
-    if nats:
-        command.append("--nats")
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{DATA / 'demo.db'}"}
-    with LOG.open("wb") as log:
-        server = subprocess.Popen(
-            command,
-            cwd=HERE,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is ours to pass on
-        )
-    try:
-        yield server
-    finally:
-        _stop(server)
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    if server.poll() is not None:
-        return
-    server.terminate()
-    try:
-        server.wait(_STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def _wait_until_ready(client: httpx.Client, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_TIMEOUT
-    while time.monotonic() < deadline:
-        _require_alive(server)
+def _wait_until_ready(client: httpx.Client, server: DevServer, signals: Signals) -> None:
+    started = time.monotonic()
+    while time.monotonic() < started + _START_TIMEOUT:
+        server.require_alive()
         try:
             if client.get("/health/ready").status_code == httpx.codes.OK:
+                print(f"ready at {server.url} after {time.monotonic() - started:.1f} s")
                 return
         except httpx.TransportError:
-            time.sleep(_LOOK_EVERY)
-    raise DemoError(f"the server was not ready after {_START_TIMEOUT} s; see {LOG}")
+            pass  # does not listen yet
+        signals.pause()
+    raise DemoError(f"the server was not ready after {_START_TIMEOUT} s; {server}")
 
 
 def _enqueue(client: httpx.Client, path: str | None) -> str:
-    args = {} if path is None else {"path": str(Path(path).resolve())}
+    args = {} if path is None else {"path": str(Path(path).absolute())}
     answer = client.post("/api/v1/jobs", json={"job_name": "scan_tree", "args": args})
     if answer.status_code != httpx.codes.ACCEPTED:
         raise DemoError(f"the job was refused: {answer.text}")
@@ -126,15 +87,17 @@ def _enqueue(client: httpx.Client, path: str | None) -> str:
     return job_id
 
 
-def _follow(client: httpx.Client, job_id: str, server: subprocess.Popen[bytes]) -> Job:
+def _follow(client: httpx.Client, job_id: str, server: DevServer, signals: Signals) -> Job:
     shown = -1
-    while True:
-        _require_alive(server)
+    deadline = time.monotonic() + _JOB_TIMEOUT
+    while time.monotonic() < deadline:
+        server.require_alive()
         job: Job = client.get(f"/api/v1/jobs/{job_id}").raise_for_status().json()
         shown = _show_progress(job, shown)
         if job["status"] in ("Success", "Failed", "Cancelled"):
             return job
-        time.sleep(_LOOK_EVERY)
+        signals.pause()
+    raise DemoError(f"the job has not ended after {_JOB_TIMEOUT} s; {server}")
 
 
 def _show_progress(job: Job, shown: int) -> int:
@@ -143,59 +106,45 @@ def _show_progress(job: Job, shown: int) -> int:
     message = job["progress_message"] or job["status"]
     if sys.stdout.isatty():
         done = "█" * (percent * _BAR_WIDTH // 100)
-        end = "\n" if percent == 100 else ""
-        print(f"\r{done:░<{_BAR_WIDTH}} {percent:3} %  {message}\033[K", end=end, flush=True)
+        print(f"\r{done:░<{_BAR_WIDTH}} {percent:3} %  {message}\033[K", end="", flush=True)
         return percent
     if percent // 10 > shown // 10:
-        print(f"{percent:3} %  {message}", flush=True)
+        print(f"{percent:3} %  {message}")
         return percent
     return shown
 
 
 def _show(job: Job) -> None:
-    print()
+    print("\n" if sys.stdout.isatty() else "")
     if job["status"] == "Success":
         _show_summary(job["result"])
     else:
         print(job["traceback"] or "")
         print(job["error"])
     print(f"\njob {job['job_id']}: {job['status']}, attempt {job['attempt']}", end="")
-    print(f", {job['duration_seconds']:.1f} s" if job["duration_seconds"] else "")
+    print(f", {job['duration_seconds']:.1f} s" if job["duration_seconds"] is not None else "")
 
 
 def _show_summary(result: dict[str, Any]) -> None:
-    counts = result["counts"]
-    print(f"{result['root']}")
-    for name in ("files", "lines", "functions", "classes", "unparsable"):
-        print(f"  {name:<12}{counts[name]:>12,}")
+    print(f"{result['root']}, counted in {result['seconds']} s")
+    for name in ("files", "lines", "blank", "comments", "functions", "classes", "unparsable"):
+        print(f"  {name:<12}{result[name]:>12,}")
+    if result["unreadable_folders"]:
+        print(f"  not counted: {result['unreadable_folders']} folders that may not be read")
+    for module in result["unparsable_modules"]:
+        print(f"  {'unparsable:':>24}  {module}")
     print("\n  the largest modules:")
-    for module in counts["largest"]:
-        print(f"  {module['lines']:>12,}  {module['path']}")
+    for size in result["largest"]:
+        print(f"  {size['lines']:>24,}  {size['module']}")
 
 
-def _leave_running(base: str, job: Job, server: subprocess.Popen[bytes]) -> None:
-    print(f"\nthe server still runs, for you to look around; Ctrl-C ends it\n  {base}/schema")
-    print(f"  {base}/api/v1/jobs/{job['job_id']}", flush=True)
-    server.wait()
-    raise DemoError(f"the server ended by itself; see {LOG}")
-
-
-def _require_alive(server: subprocess.Popen[bytes]) -> None:
-    if server.poll() is not None:
-        last = "\n".join(LOG.read_text(errors="replace").splitlines()[-20:])
-        raise DemoError(
-            f"the server ended with status {server.returncode}; its last words:\n{last}"
-        )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _leave_running(job: Job, server: DevServer, signals: Signals) -> None:
+    print("\nthe server still runs, for you to look around; Ctrl-C ends it")
+    print(f"  {server.url}/schema\n  {server.url}/api/v1/jobs/{job['job_id']}")
+    with contextlib.suppress(Stopped):  # the way this is meant to end
+        while True:
+            server.require_alive()
+            signals.pause()
 
 
 if __name__ == "__main__":
