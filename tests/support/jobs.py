@@ -1,6 +1,7 @@
 """Job functions that tests run, in this process and in others."""
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -107,6 +108,12 @@ async def wait_long(ctx: JobContext, seconds: float, log: Path) -> None:
     """Wait as a job does that waits for a slow server."""
     _append(log, ctx.job_id)
     await asyncio.sleep(seconds)
+
+
+@job(retries=0)
+async def short_nap(ctx: JobContext, log: Path) -> None:
+    _append(log, ctx.job_id)
+    await asyncio.sleep(random.uniform(0.005, 0.05))
 
 
 @job
