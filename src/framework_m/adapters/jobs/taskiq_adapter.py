@@ -78,11 +78,11 @@ class TaskiqJobQueueAdapter:
         messages = await self._intake(terms).messages(limit, _PATIENCE)
         if not messages:
             return []
-        by_id = await self._readable(messages)
         try:
+            by_id = await self._readable(messages)
             claims = await self._store.claim(terms, list(by_id))
         except UnavailableError:
-            await self._return(list(by_id.values()))
+            await self._return(messages)
             raise
         deliveries = [Delivery(claim, by_id.pop(claim.job_id)) for claim in claims]
         self._held.update((_key(d.claim), d.receipt) for d in deliveries)
@@ -132,9 +132,13 @@ class TaskiqJobQueueAdapter:
         return by_id
 
     async def _settle_unclaimed(self, by_id: dict[str, Msg]) -> None:
-        standings = await self._store.standings(list(by_id))
-        for job_id, message in by_id.items():
-            await self._settle(message, standings.get(job_id))
+        try:
+            standings = await self._store.standings(list(by_id))
+            for job_id, message in by_id.items():
+                await self._settle(message, standings.get(job_id))
+        except UnavailableError as error:
+            # What was claimed beside them must still be run: these come again by themselves.
+            logger.warning("%d messages are left to come again: %s", len(by_id), error)
 
     async def _settle(self, message: Msg, standing: Standing | None) -> None:
         """What a message means whose row could not be claimed.
