@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.errors import FrameworkMError
     from framework_m.core.jobs.context import JobContext
+    from framework_m.core.jobs.control import Cancel, Discard, Retry, Snooze
     from framework_m.core.jobs.decorator import job
     from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.jobs.retry import Backoff
     from framework_m.core.jobs.states import JobStatus
     from framework_m.settings import Settings
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Backoff",
+    "Cancel",
+    "Discard",
     "Field",
     "FrameworkM",
     "FrameworkMError",
@@ -33,11 +38,16 @@ __all__ = [
     "JobHandle",
     "JobLog",
     "JobStatus",
+    "Retry",
     "Settings",
+    "Snooze",
     "job",
 ]
 
 _HOMES = {
+    "Backoff": "framework_m.core.jobs.retry",
+    "Cancel": "framework_m.core.jobs.control",
+    "Discard": "framework_m.core.jobs.control",
     "Field": "pydantic",
     "FrameworkM": "framework_m.app",
     "FrameworkMError": "framework_m.core.errors",
@@ -45,7 +55,9 @@ _HOMES = {
     "JobHandle": "framework_m.core.jobs.handle",
     "JobLog": "framework_m.core.doctypes.job_log",
     "JobStatus": "framework_m.core.jobs.states",
+    "Retry": "framework_m.core.jobs.control",
     "Settings": "framework_m.settings",
+    "Snooze": "framework_m.core.jobs.control",
     "job": "framework_m.core.jobs.decorator",
 }
 

@@ -8,6 +8,9 @@ import pytest
 import framework_m
 
 PUBLIC_NAMES = [
+    "Backoff",
+    "Cancel",
+    "Discard",
     "Field",
     "FrameworkM",
     "FrameworkMError",
@@ -15,7 +18,9 @@ PUBLIC_NAMES = [
     "JobHandle",
     "JobLog",
     "JobStatus",
+    "Retry",
     "Settings",
+    "Snooze",
     "job",
 ]
 

@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sqlalchemy import update
+
 from framework_m import FrameworkM, JobLog, JobStatus, Settings
+from framework_m.adapters.db.schema import job_log
 
 T = TypeVar("T")
 
@@ -61,6 +65,13 @@ class Harness:
         found = await self.app.jobs.get(job_id)
         assert found is not None
         return found
+
+    async def make_due(self, job_id: str) -> None:
+        """As if its time had come: the database's clock cannot be moved."""
+        past = datetime.now(UTC) - timedelta(seconds=5)
+        due = update(job_log).where(job_log.c.name == job_id)
+        async with self.app.transaction() as unit:
+            await unit.execute(due.values(scheduled_at=past, updated_at=past, dispatched_at=None))
 
     async def reached(self, job_id: str, *statuses: JobStatus) -> JobLog:
         """The job's record, once it is in one of these states."""

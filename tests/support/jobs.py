@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from framework_m import JobContext, job
+from framework_m import Backoff, Cancel, Discard, JobContext, Retry, Snooze, job
 
 
 class Colour(Enum):
@@ -65,6 +65,39 @@ async def fails_at_first(ctx: JobContext, times: int) -> int:
     if ctx.attempt <= times:
         raise RuntimeError(f"attempt {ctx.attempt}")
     return ctx.attempt
+
+
+@job(retries=1, backoff=Backoff(min=3600, max=3600))
+async def asks_to_be_retried(ctx: JobContext, after: float | None) -> int:
+    if ctx.attempt == 1 or after is None:
+        raise Retry(after=after)
+    return ctx.attempt
+
+
+@job(retries=0)
+async def snoozes(log: Path, times: int) -> str:
+    """Postpones itself until it has run more often than that."""
+    _append(log, "run")
+    if len(log.read_text().split()) <= times:
+        raise Snooze(after=0.05)
+    return "done"
+
+
+@job
+async def cancels_itself() -> None:
+    raise Cancel("not needed any more")
+
+
+@job
+async def discards_itself() -> None:
+    raise Discard("no such customer")
+
+
+@job(retry_on=OSError, discard_on=FileNotFoundError, backoff=Backoff(min=0, max=0))
+async def fails_by_kind(ctx: JobContext, kind: str) -> None:
+    raise {"passing": ConnectionError, "lasting": FileNotFoundError, "other": ValueError}[kind](
+        kind
+    )
 
 
 @job(retries=0, timeout=0.05)

@@ -154,7 +154,7 @@ class JobReceiver(Receiver):
         try:
             values = job.arguments.load(claim.args)
         except ArgumentError as error:
-            return execution.failed(claim, error)
+            return execution.failed(job, claim, error)
         if job.arguments.context_parameter is not None:
             values[job.arguments.context_parameter] = JobContext(claim, self._recorder)
         message = TaskiqMessage.model_construct(
@@ -170,7 +170,7 @@ class JobReceiver(Receiver):
             target = _bounded(target, job.name, job.timeout)
         result = await self.run_task(target, message)
         if result.error is not None:
-            return execution.failed(claim, result.error)
+            return execution.raised(job, claim, result.error)
         return execution.succeeded(job, claim, result.return_value)
 
     async def _finish_running(self) -> None:

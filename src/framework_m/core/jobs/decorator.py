@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from framework_m.core.errors import ConfigurationError
 from framework_m.core.jobs.context import JobContext
+from framework_m.core.jobs.retry import BackoffFunction, Errors
 
 if TYPE_CHECKING:
     from framework_m.core.jobs.handle import JobHandle
@@ -26,6 +27,9 @@ class JobOptions:
     queue: str = "default"
     retries: int | None = None
     timeout: float | None = None
+    backoff: BackoffFunction | None = None
+    retry_on: Errors = ()
+    discard_on: Errors = ()
 
 
 class JobFunction(Generic[P, R]):
@@ -122,6 +126,9 @@ def job(
     queue: str = "default",
     retries: int | None = None,
     timeout: float | None = None,
+    backoff: BackoffFunction | None = None,
+    retry_on: type[BaseException] | Errors = (),
+    discard_on: type[BaseException] | Errors = (),
 ) -> _Decorator: ...
 def job(
     function: Callable[..., Any] | None = None,
@@ -131,6 +138,9 @@ def job(
     queue: str = "default",
     retries: int | None = None,
     timeout: float | None = None,
+    backoff: BackoffFunction | None = None,
+    retry_on: type[BaseException] | Errors = (),
+    discard_on: type[BaseException] | Errors = (),
 ) -> Any:
     """Mark a function as a job function, bare or with options.
 
@@ -142,10 +152,18 @@ def job(
     queue: which workers may run it.
     retries: how often it is tried again after an error (`FRAMEWORK_M_JOB_RETRIES`, 3).
     timeout: seconds that one attempt may take (`FRAMEWORK_M_JOB_TIMEOUT`, 300).
+    backoff: the wait before another attempt: `Backoff(min=…, max=…)`, or a function of the attempt
+        that failed (from 1) and its error that returns seconds or a timedelta.
+    retry_on: the errors worth another attempt; every Exception by default. Name the passing ones:
+        a time-out, a lost connection, a full queue elsewhere.
+    discard_on: errors that are not, though `retry_on` has them. Name the lasting ones: a malformed
+        address, a document that is gone, a refused login.
 
     Raises ConfigurationError for options that make no sense.
     """
-    options = _checked(JobOptions(queue, retries, timeout))
+    options = _checked(
+        JobOptions(queue, retries, timeout, backoff, _errors(retry_on), _errors(discard_on))
+    )
     decorator = _Decorator(name, options)
     return decorator if function is None else decorator(function)
 
@@ -160,6 +178,15 @@ def _checked(options: JobOptions) -> JobOptions:
             f"@job(queue={options.queue!r}): a queue's name is 1 to 64 letters, digits, _ or -"
         )
     return options
+
+
+def _errors(given: type[BaseException] | Errors) -> Errors:
+    errors = given if isinstance(given, tuple) else (given,)
+    for error in errors:
+        kind: object = error  # callers without a type checker name instances, too
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise ConfigurationError(f"@job: {error!r} is no exception class")
+    return errors
 
 
 def is_queue_name(text: str) -> bool:

@@ -6,9 +6,9 @@ import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from framework_m.core.errors import ArgumentError, ResultError
+from framework_m.core.errors import ResultError
 from framework_m.core.interfaces.job_store import FinishedRun
-from framework_m.core.jobs.retry import backoff
+from framework_m.core.jobs.control import Cancel, Discard, Retry, Snooze
 from framework_m.core.jobs.states import JobStatus
 from framework_m.core.text import storable
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 _PARKED_FOR = timedelta(seconds=30)
 _TRACEBACK_LIMIT = 64_000
 _ENGINE = ("framework_m", "taskiq", "asyncio", "concurrent")
-_NEVER_RETRIED = (ArgumentError, ResultError)
-"""Another try would end the same way."""
 
 
 def succeeded(job: RegisteredJob, claim: Claim, value: Any) -> FinishedRun:
@@ -30,21 +28,52 @@ def succeeded(job: RegisteredJob, claim: Claim, value: Any) -> FinishedRun:
     try:
         result = job.arguments.dump_result(value)
     except ResultError as error:
-        return failed(claim, error)
+        return failed(job, claim, error)
     return FinishedRun(claim.job_id, claim.claim_no, JobStatus.SUCCESS, result=result)
 
 
-def failed(claim: Claim, error: BaseException) -> FinishedRun:
-    """The run raised: retried while attempts are left."""
-    again = claim.attempt < claim.max_attempts and not isinstance(error, _NEVER_RETRIED)
-    return FinishedRun(
-        claim.job_id,
-        claim.claim_no,
-        JobStatus.RETRYING if again else JobStatus.FAILED,
-        error=storable(_summary(error)),
-        traceback=storable(_traceback_of(error)),
-        retry_after=backoff(claim.attempt) if again else None,
-    )
+def raised(job: RegisteredJob, claim: Claim, error: BaseException) -> FinishedRun:
+    """The run raised: what it asked for, or what its retry policy says of the error."""
+    match error:
+        case Retry():
+            wait = job.policy.wait(claim.attempt, error) if error.after is None else error.after
+            return _again(claim, error, wait)
+        case Snooze():
+            return _ended(
+                claim,
+                JobStatus.SCHEDULED,
+                None,
+                retry_after=error.wait,
+                spends_attempt=False,
+            )
+        case Cancel():
+            return _ended(claim, JobStatus.CANCELLED, error)
+        case Discard():
+            return _ended(claim, JobStatus.FAILED, error)
+    return failed(job, claim, error)
+
+
+def failed(job: RegisteredJob, claim: Claim, error: BaseException) -> FinishedRun:
+    """An error: tried again while the policy says so and attempts are left."""
+    if not job.policy.allows(error):
+        return _ended(claim, JobStatus.FAILED, error, traceback=_traceback_of(error))
+    wait = job.policy.wait(claim.attempt, error)
+    return _again(claim, error, wait, traceback=_traceback_of(error))
+
+
+def _again(
+    claim: Claim, error: BaseException, wait: timedelta, *, traceback: str | None = None
+) -> FinishedRun:
+    if claim.attempt >= claim.max_attempts:
+        return _ended(claim, JobStatus.FAILED, error, traceback=traceback)
+    return _ended(claim, JobStatus.RETRYING, error, traceback=traceback, retry_after=wait)
+
+
+def _ended(
+    claim: Claim, status: JobStatus, error: BaseException | None, **more: Any
+) -> FinishedRun:
+    told = None if error is None else storable(_summary(error))
+    return FinishedRun(claim.job_id, claim.claim_no, status, error=told, **more)
 
 
 def parked(claim: Claim, error: BaseException) -> FinishedRun:
@@ -71,7 +100,8 @@ def _summary(error: BaseException) -> str:
 
 
 def _traceback_of(error: BaseException) -> str:
-    text = "".join(traceback.format_exception(type(error), error, _of_the_job(error)))
+    lines = traceback.format_exception(type(error), error, _of_the_job(error))
+    text = storable("".join(lines))
     # The end names the error and the innermost frame: keep that.
     return text if len(text) <= _TRACEBACK_LIMIT else f"…{text[-_TRACEBACK_LIMIT:]}"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from framework_m.core.errors import ConfigurationError, DuplicateJobError, UnknownJobError
 from framework_m.core.jobs.arguments import Arguments
 from framework_m.core.jobs.decorator import JobFunction
+from framework_m.core.jobs.retry import Backoff, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,12 +23,16 @@ class RegisteredJob:
 
     function: JobFunction[..., Any]
     arguments: Arguments
-    max_attempts: int
+    policy: RetryPolicy
     timeout: float
 
     @property
     def name(self) -> str:
         return self.function.name
+
+    @property
+    def max_attempts(self) -> int:
+        return self.policy.max_attempts
 
     @property
     def queue(self) -> str:
@@ -87,7 +92,13 @@ class JobRegistry:
         retries = self._default_retries if options.retries is None else options.retries
         timeout = self._default_timeout if options.timeout is None else options.timeout
         arguments = Arguments(function.name, function.function)
-        return RegisteredJob(function, arguments, retries + 1, timeout)
+        policy = RetryPolicy(
+            retries + 1,
+            options.backoff or Backoff(),
+            options.retry_on or (Exception,),
+            options.discard_on,
+        )
+        return RegisteredJob(function, arguments, policy, timeout)
 
 
 def _import_tree(name: str) -> Iterator[ModuleType]:
