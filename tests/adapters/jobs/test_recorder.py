@@ -33,7 +33,7 @@ def harness(sqlite: Harness) -> Harness:
 
 async def test_an_outcome_that_is_refused_spoils_no_other(harness: Harness) -> None:
     ports = harness.app.ports
-    recorder = Recorder(Particular(ports.database), ports.job_queue)
+    recorder = Recorder(Particular(ports.database), ports.job_queue, ports.relay)
     for n in range(3):
         await jobs.add.enqueue(n)
     claims = await ports.job_store.claim_due(ClaimTerms("me", ("default",), LEASE), 3)
@@ -55,7 +55,7 @@ async def test_an_outcome_under_a_lost_claim_is_not_kept(harness: Harness) -> No
     await jobs.add.enqueue(1)
     [claim] = await ports.job_store.claim_due(ClaimTerms("me", ("default",), LEASE), 1)
     await ports.job_store.release([claim])
-    recorder = Recorder(ports.job_store, ports.job_queue)
+    recorder = Recorder(ports.job_store, ports.job_queue, ports.relay)
     recorder.start()
     assert await recorder.finish(success(claim), Delivery(claim)) is False
     await recorder.close()

@@ -7,9 +7,9 @@ from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Float, Integer, and_, bindparam, or_, select, update
+from sqlalchemy import Float, Integer, and_, bindparam, insert, or_, select, update
 
-from framework_m.adapters.db.schema import database_now, job_log
+from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
 from framework_m.core.doctypes.job_log import JobLog
 from framework_m.core.interfaces.job_store import Claim, Dispatch, Standing
 from framework_m.core.jobs.states import WAITING, JobStatus
@@ -64,6 +64,16 @@ def ready_again() -> dict[Any, Any]:
         _row.dispatched_at: None,
     }
 
+
+NEW = insert(job_log).values(
+    enqueued_at=database_now(),
+    scheduled_at=database_now(),
+    updated_at=database_now(),
+    attempt=0,
+    claim_no=0,
+    rescues=0,
+)
+NEW_LATER = NEW.values(scheduled_at=bindparam("due_at", type_=UtcDateTime()))
 
 _FINISHING: dict[Any, Any] = {
     _row.status: bindparam("new_status"),
@@ -165,7 +175,10 @@ def undispatched(limit: int, older_than: float) -> Select[Any]:
 
 def select_lost(older_than: float, column: ColumnElement[str]) -> Select[Any]:
     """Of due rows that the queue was told of that long ago."""
-    return select(column).where(is_due(), _row.dispatched_at < database_now(-older_than))
+    long_ago = database_now(-older_than)
+    return select(column).where(
+        is_due(), _row.dispatched_at < long_ago, _row.scheduled_at < long_ago
+    )
 
 
 def dispatches(rows: Iterable[Any]) -> list[Dispatch]:
@@ -191,12 +204,14 @@ def standing(row: Any) -> Standing:
 
 
 def new_row(job: NewJob) -> dict[str, Any]:
+    later = {} if job.due_at is None else {"due_at": job.due_at}
     return {
+        **later,
         "name": job.job_id,
         "job_name": job.job_name,
         "queue": job.queue,
         "priority": job.priority,
-        "status": JobStatus.QUEUED.value,
+        "status": (JobStatus.SCHEDULED if later else JobStatus.QUEUED).value,
         "args": job.args,
         "max_attempts": job.max_attempts,
         "user_id": job.user_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, func, select, update
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
@@ -46,11 +46,12 @@ class JobLogStore:
         self._notify_channel = notify_channel if database.is_postgresql else None
 
     async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
-        now = database_now()
-        new = insert(job_log).values(
-            enqueued_at=now, scheduled_at=now, updated_at=now, attempt=0, claim_no=0, rescues=0
-        )
-        await unit.execute(new, [sql.new_row(job) for job in jobs])
+        for statement, some in (
+            (sql.NEW, [job for job in jobs if job.due_at is None]),
+            (sql.NEW_LATER, [job for job in jobs if job.due_at is not None]),
+        ):
+            if some:
+                await unit.execute(statement, [sql.new_row(job) for job in some])
         if self._notify_channel:
             for queue in {job.queue for job in jobs}:
                 await unit.execute(select(func.pg_notify(self._notify_channel, queue)))

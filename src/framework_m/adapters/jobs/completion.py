@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import UnavailableError
+from framework_m.core.interfaces.job_store import Dispatch
 from framework_m.core.jobs import execution
 from framework_m.core.outage import Outage
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.interfaces.job_queue import Delivery, JobQueueProtocol
     from framework_m.core.interfaces.job_store import FinishedRun, JobStore, ProgressReport
+    from framework_m.core.outbox.relay import Relay
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +35,10 @@ class Recorder:
     database delays outcomes and loses none: they wait here until it is back.
     """
 
-    def __init__(self, store: JobStore, queue: JobQueueProtocol) -> None:
+    def __init__(self, store: JobStore, queue: JobQueueProtocol, relay: Relay) -> None:
         self._store = store
         self._queue = queue
+        self._relay = relay
         self._finished: list[_Finished] = []
         self._progress: dict[str, ProgressReport] = {}
         self._work = asyncio.Event()
@@ -97,6 +101,10 @@ class Recorder:
         if kept is None:
             logger.error("%d outcomes were not recorded; those jobs will run again", len(batch))
             kept = frozenset()
+        # What waits for another attempt is sent before its message is let go of.
+        await self._relay.publish(
+            [_waiting(run, d) for run, d, _ in batch if run.job_id in kept and run.retry_after]
+        )
         await self._acknowledge([delivery for run, delivery, _ in batch if run.job_id in kept])
         for run, delivery, _ in batch:
             if run.job_id not in kept:
@@ -142,3 +150,11 @@ class Recorder:
         except UnavailableError as error:
             # The outcome stands: when the message comes again, it meets a finished row.
             logger.warning("%d messages not acknowledged: %s", len(deliveries), error)
+
+
+def _waiting(run: FinishedRun, delivery: Delivery) -> Dispatch:
+    claim = delivery.claim
+    due_at = datetime.now(UTC) + (run.retry_after or timedelta())
+    return Dispatch(
+        run.job_id, claim.job_name, claim.queue, claim.priority, claim.claim_no, due_at=due_at
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.jobs.rotation import Rotation
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.job_store import ClaimTerms, Dispatch, JobStore
 
 _PATIENCE = 1.0
+_LONGEST_TIMER = 3600.0
+_MARGIN = 0.01
+"""The database's clock, which decides what is due, may tell milliseconds only."""
 _Entry = tuple[int, int, str]
 """Priority, arrival, job id: what the heap orders by."""
 
@@ -34,6 +39,7 @@ class InMemoryJobQueue:
         self._store = store
         self._heaps: dict[str, list[_Entry]] = defaultdict(list)
         self._arrival = itertools.count()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._wakeup = Wakeup()
         self._rotation = Rotation()
         self._started = False
@@ -45,11 +51,14 @@ class InMemoryJobQueue:
 
     async def close(self) -> None:
         self._heaps.clear()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
         self._started = False
 
     async def dispatch(self, jobs: Sequence[Dispatch]) -> None:
         for job in jobs:
-            self._push(job.queue, job.priority, job.job_id)
+            self._deliver(job)
         self._wakeup.call()
 
     async def claim(self, terms: ClaimTerms, limit: int) -> Sequence[Delivery]:
@@ -85,6 +94,18 @@ class InMemoryJobQueue:
             claim = delivery.claim
             self._push(claim.queue, claim.priority, claim.job_id)
         self._wakeup.call()
+
+    def _deliver(self, job: Dispatch) -> None:
+        """Now, or when its time has come; should the process die first, the row is still there."""
+        self._timers.pop(job.job_id, None)
+        wait = 0.0 if job.due_at is None else (job.due_at - datetime.now(UTC)).total_seconds()
+        if wait <= -_MARGIN or job.due_at is None:
+            self._push(job.queue, job.priority, job.job_id)
+            self._wakeup.call()
+            return
+        loop = asyncio.get_running_loop()
+        soon = min(wait + _MARGIN, _LONGEST_TIMER)
+        self._timers[job.job_id] = loop.call_later(soon, self._deliver, job)
 
     def _push(self, queue: str, priority: int, job_id: str) -> None:
         heapq.heappush(self._heaps[queue], (priority, next(self._arrival), job_id))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
@@ -25,6 +26,7 @@ from framework_m.core.errors import NatsUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from nats.aio.msg import Msg
 
@@ -107,7 +109,7 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
             async with asyncio.timeout(_PUBLISH_TIMEOUT):
                 stored = [
                     await jetstream.publish_async(
-                        self._subject(job), _payload(job), headers=_headers(job)
+                        self._subject(job), _payload(job), headers=self._headers(job)
                     )
                     for job in jobs
                 ]
@@ -177,7 +179,21 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
             ) from error
 
     def _subject(self, job: Dispatch) -> str:
+        """A message with a due time waits under a subject that nobody consumes."""
+        return self._target(job) if job.due_at is None else f"{self._prefix}.jobs.at.{job.job_id}"
+
+    def _target(self, job: Dispatch) -> str:
         return f"{self._prefix}.jobs.{job.queue}.{job.priority}"
+
+    def _headers(self, job: Dispatch) -> dict[str, Any]:
+        # Best effort, for a publish that is repeated because its answer got lost; the claim
+        # decides.
+        headers = {"Nats-Msg-Id": f"{job.job_id}:{job.claim_no}{job.again}"}
+        if job.due_at is not None:
+            # The server delivers it (NATS ADR-51); one that is overdue at once.
+            headers["Nats-Schedule"] = f"@at {_rfc3339(job.due_at)}"
+            headers["Nats-Schedule-Target"] = self._target(job)
+        return headers
 
 
 def _consumer(queue: str, priority: int) -> str:
@@ -188,6 +204,5 @@ def _payload(job: Dispatch) -> bytes:
     return json.dumps({"job_id": job.job_id, "job_name": job.job_name}).encode()
 
 
-def _headers(job: Dispatch) -> dict[str, Any]:
-    # Best effort, for a publish that is repeated because its answer got lost; the claim decides.
-    return {"Nats-Msg-Id": f"{job.job_id}:{job.claim_no}{job.again}"}
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

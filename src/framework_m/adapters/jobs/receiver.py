@@ -77,7 +77,7 @@ class JobReceiver(Receiver):
         self._terms = terms or broker.ports.terms()
         self._runs: dict[str, _Run] = {}
         self._slot_freed = Wakeup()
-        self._recorder = Recorder(self._ports.store, self._ports.queue)
+        self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
         self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._claims_lost)
 
     async def listen(self, finish_event: asyncio.Event) -> None:

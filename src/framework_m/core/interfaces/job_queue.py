@@ -38,7 +38,10 @@ class JobQueueProtocol(Protocol):
         """Disconnect. Jobs that were dispatched stay dispatched."""
 
     async def dispatch(self, jobs: Sequence[Dispatch]) -> None:
-        """Hand over committed jobs. Returns when the queue has them; twice is harmless."""
+        """Hand over committed jobs. Returns when the queue has them; twice is harmless.
+
+        One with a due time is delivered when that has come: stored, not slept (invariant 7).
+        """
 
     async def claim(self, terms: ClaimTerms, limit: int) -> Sequence[Delivery]:
         """Claim up to `limit` jobs, waiting for some to come.

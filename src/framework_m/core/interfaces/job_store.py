@@ -28,6 +28,8 @@ class NewJob:
     priority: int = 2
     user_id: str | None = None
     parent_id: str | None = None
+    due_at: datetime | None = None
+    """When it may run; None is at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Dispatch:
     """How often the job had been claimed when this was said: tells stale news from fresh."""
     again: str = ""
     """Marks a dispatch that must not be taken for a repetition of an earlier one."""
+    due_at: datetime | None = None
+    """When it may be delivered; None is at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ class JobStore(Protocol):
     """
 
     async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
-        """Write new jobs, due now, in the caller's transaction."""
+        """Write new jobs in the caller's transaction."""
 
     async def claim_due(self, terms: ClaimTerms, limit: int) -> Sequence[Claim]:
         """Claim up to `limit` due jobs, most urgent first, then oldest. Committed on return."""

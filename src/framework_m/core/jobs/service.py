@@ -98,5 +98,8 @@ class Jobs:
 
     async def _insert_in(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
         await self._store.insert(unit, jobs)
-        told = [Dispatch(job.job_id, job.job_name, job.queue, job.priority) for job in jobs]
+        told = [
+            Dispatch(job.job_id, job.job_name, job.queue, job.priority, due_at=job.due_at)
+            for job in jobs
+        ]
         unit.after_commit(lambda: self._relay.publish(told))
