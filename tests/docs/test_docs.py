@@ -66,3 +66,16 @@ def test_the_first_application_runs_as_shown(tmp_path: Path) -> None:
     program = run([sys.executable, str(files[-1])], tmp_path)
     assert program.returncode == 0, program.stderr
     assert "'month': '2026-11'" in program.stdout
+
+
+def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
+    *_, program = write_files(ROOT / "docs" / "jobs.md", tmp_path)
+    shown = run([sys.executable, str(program)], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines() == [
+        "sent to ada@example.org at attempt 2",
+        "sent to ada@example.org at attempt 1",
+        "42",
+        "Discard: 'nobody' is no address",
+        "width",
+    ]
