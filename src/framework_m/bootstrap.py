@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from framework_m.adapters.db import migrations
 from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.repositories import DocumentRepositories
+from framework_m.adapters.db.secrets import Cipher
+from framework_m.adapters.db.tables import Tables
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
 from framework_m.adapters.jobs.broker import JobBroker, JobBrokerMixin
 from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
     from pydantic import SecretStr
 
+    from framework_m.core.doctypes.registry import DocTypeRegistry
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
@@ -56,6 +60,8 @@ class Ports:
     relay: Relay
     jobs: Jobs
     nats: NatsConnection | None
+    tables: Tables
+    repositories: DocumentRepositories
 
     async def start(self) -> None:
         await self.job_queue.start()
@@ -142,7 +148,7 @@ class Ports:
             await database.close()
 
 
-def bootstrap(settings: Settings, registry: JobRegistry) -> Ports:
+def bootstrap(settings: Settings, registry: JobRegistry, doctypes: DocTypeRegistry) -> Ports:
     """Choose and wire the adapters. Connects to nothing yet."""
     database = Database(
         settings.database_url.get_secret_value(),
@@ -173,7 +179,11 @@ def bootstrap(settings: Settings, registry: JobRegistry) -> Ports:
     relay = Relay(store, queue)
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
-    return Ports(settings, database, units, store, queue, broker, relay, jobs, nats)
+    tables = Tables(doctypes, Cipher(settings.secret_keys))
+    repositories = DocumentRepositories(database, tables, units, jobs)
+    return Ports(
+        settings, database, units, store, queue, broker, relay, jobs, nats, tables, repositories
+    )
 
 
 def _nats_options(settings: Settings) -> NatsOptions:

@@ -8,15 +8,31 @@ import pytest
 import framework_m
 
 PUBLIC_NAMES = [
+    "ConflictError",
+    "Controller",
+    "DocStatus",
+    "DocType",
+    "DocumentError",
+    "DuplicateError",
     "Field",
     "FrameworkM",
     "FrameworkMError",
+    "InvalidDocumentError",
     "JobContext",
     "JobHandle",
     "JobLog",
     "JobStatus",
+    "Link",
+    "LinkError",
+    "NotFoundError",
+    "Page",
+    "Repository",
+    "Secret",
     "Settings",
+    "Transaction",
+    "acting_as",
     "job",
+    "where",
 ]
 
 VENDORS = {
@@ -24,6 +40,7 @@ VENDORS = {
     "aiosqlite",
     "alembic",
     "asyncpg",
+    "cryptography",
     "cyclopts",
     "httpx",
     "litestar",

@@ -1,0 +1,42 @@
+"""Discovery: import an application's modules and everything below them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+from framework_m.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
+
+def modules_below(names: Iterable[str]) -> Iterator[ModuleType]:
+    """These modules, and the packages' modules below them, each imported.
+
+    Raises ConfigurationError for one that does not import.
+    """
+    for name in names:
+        yield from _tree(name)
+
+
+def _tree(name: str) -> Iterator[ModuleType]:
+    module = _imported(name)
+    yield module
+    for found in pkgutil.walk_packages(getattr(module, "__path__", []), prefix=f"{name}."):
+        if not found.name.endswith(".__main__"):
+            yield _imported(found.name)
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ConfigurationError(f"the module {name!r} does not exist") from error
+        raise ConfigurationError(f"the module {name!r} needs {error.name!r}: {error}") from error
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigurationError(f"the module {name!r} cannot be imported: {told}") from error
