@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from framework_m.core.discovery import home_of
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.doctypes.registry import DocTypeRegistry
 from framework_m.core.errors import ConfigurationError, UnavailableError
@@ -117,7 +118,9 @@ class FrameworkM:
         if self._openings == 0:
             from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
 
-            self._ports = bootstrap(self.settings, self.registry, self.doctypes)
+            self._ports = bootstrap(
+                self.settings, self.registry, self.doctypes, home_of(self.modules)
+            )
             for job in self.registry:
                 job.function.opened(self._ports.jobs)
         self._openings += 1

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.db import migrations
+from framework_m.adapters.db.application_migrations import ApplicationMigrations
 from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.repositories import DocumentRepositories
@@ -33,6 +34,7 @@ from framework_m.settings import Backend, Settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from litestar import Litestar
     from pydantic import SecretStr
@@ -62,6 +64,7 @@ class Ports:
     nats: NatsConnection | None
     tables: Tables
     repositories: DocumentRepositories
+    migrations: ApplicationMigrations
 
     async def start(self) -> None:
         await self.job_queue.start()
@@ -74,10 +77,12 @@ class Ports:
     async def migrate(self) -> None:
         """Bring the schema to this version. Raises UnavailableError."""
         await migrations.upgrade(self.database)
+        await self.migrations.upgrade()
 
     async def require_schema(self) -> None:
         """Raises SchemaOutdatedError if the schema is older than this version."""
         await migrations.require_current(self.database)
+        await self.migrations.require_current()
 
     async def schema_revisions(self) -> tuple[str | None, str]:
         """The revision that the database is at, and the one that this version needs."""
@@ -148,7 +153,9 @@ class Ports:
             await database.close()
 
 
-def bootstrap(settings: Settings, registry: JobRegistry, doctypes: DocTypeRegistry) -> Ports:
+def bootstrap(
+    settings: Settings, registry: JobRegistry, doctypes: DocTypeRegistry, home: Path
+) -> Ports:
     """Choose and wire the adapters. Connects to nothing yet."""
     database = Database(
         settings.database_url.get_secret_value(),
@@ -181,8 +188,22 @@ def bootstrap(settings: Settings, registry: JobRegistry, doctypes: DocTypeRegist
     jobs = Jobs(registry, store, units, relay)
     tables = Tables(doctypes, Cipher(settings.secret_keys))
     repositories = DocumentRepositories(database, tables, units, jobs)
+    own = ApplicationMigrations(
+        database, tables, home / settings.migrations, settings.migrations_table
+    )
     return Ports(
-        settings, database, units, store, queue, broker, relay, jobs, nats, tables, repositories
+        settings,
+        database,
+        units,
+        store,
+        queue,
+        broker,
+        relay,
+        jobs,
+        nats,
+        tables,
+        repositories,
+        own,
     )
 
 

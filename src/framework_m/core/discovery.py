@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
 
 
@@ -20,6 +22,18 @@ def modules_below(names: Iterable[str]) -> Iterator[ModuleType]:
     """
     for name in names:
         yield from _tree(name)
+
+
+def home_of(names: Sequence[str]) -> Path:
+    """The folder that the first module's top package is in: the project, as a rule."""
+    if not names:
+        return Path.cwd()
+    top = sys.modules.get(names[0].partition(".")[0])
+    places = list(getattr(top, "__path__", []))
+    if places:
+        return Path(places[0]).resolve().parent
+    file = getattr(top, "__file__", None)
+    return Path(file).resolve().parent if file else Path.cwd()
 
 
 def _tree(name: str) -> Iterator[ModuleType]:

@@ -25,6 +25,7 @@ FrameworkMError
 ├── QueryError
 │   ├── FilterError
 │   └── CursorError
+├── MigrationError               a revision of the application's own cannot run or be made
 ├── TransactionFailedError       an error inside it was swallowed: nothing can be committed
 └── UnavailableError             a server is away: retry later
     ├── DatabaseUnavailableError
@@ -247,6 +248,10 @@ class CursorError(QueryError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"cursor: {reason}")
         self.errors = (FieldError("cursor", reason),)
+
+
+class MigrationError(FrameworkMError):
+    """A migration of the application's own did not run, or cannot be made."""
 
 
 class TransactionFailedError(FrameworkMError):

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from framework_m.adapters.db.binding import Binding
-from framework_m.adapters.db.generic_repository import GenericRepository, Surroundings
+from framework_m.adapters.db.document_reader import Surroundings
+from framework_m.adapters.db.generic_repository import GenericRepository
 from framework_m.adapters.db.hooks import Hooks
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.transaction import Transaction

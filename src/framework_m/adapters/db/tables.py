@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pydantic.errors import PydanticUserError
@@ -10,6 +12,7 @@ from sqlalchemy import Column, ForeignKey, Index, MetaData, Table, UniqueConstra
 from framework_m.adapters.db import schema
 from framework_m.adapters.db.annotations import declared
 from framework_m.adapters.db.columns import Kind, kind_of
+from framework_m.adapters.db.types import exact_default
 from framework_m.core.errors import DocTypeError
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ _CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
 }
 _REQUIRED = ("creation", "modified")
+_PLAIN = (bool, int, float, str, Decimal, Enum, list, dict)
 
 
 class Tables:
@@ -122,8 +126,9 @@ def _default(registered: RegisteredDocType, name: str, kind: Kind) -> Any:
     """A plain default is the column's too: rows from before the column, and from older code
     that does not know it, then have it.
     """
-    default = registered.doctype.model_fields[name].default
-    if kind.is_secret or not isinstance(default, bool | int | float | str):
+    field = registered.doctype.model_fields[name]
+    default = field.default_factory() if field.default_factory in (list, dict) else field.default
+    if kind.is_secret or not isinstance(default, _PLAIN):
         return None
     try:
         stored = kind.store(default)
@@ -133,5 +138,7 @@ def _default(registered: RegisteredDocType, name: str, kind: Kind) -> Any:
         return text("true" if stored else "false")
     if isinstance(stored, int | float):
         return text(repr(stored))
+    if isinstance(stored, Decimal):
+        return exact_default(str(stored))
     quoted = stored.replace("'", "''").replace("\\", "\\\\").replace(":", "\\:")
     return text(f"'{quoted}'")

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import DateTime, Numeric, String, Text, Time, TypeDecorator
+from sqlalchemy import ColumnElement, DateTime, Numeric, String, Text, Time, TypeDecorator
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 
 from framework_m.adapters.db.decimals import decoded, encoded
 
-__all__ = ["ClockTime", "ExactDecimal", "UtcDateTime"]
+__all__ = ["ClockTime", "ExactDecimal", "UtcDateTime", "exact_default"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -89,3 +90,22 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         return decoded(value) if dialect.name == "sqlite" and value is not None else value
+
+
+class exact_default(ColumnElement[Decimal]):  # noqa: N801 - used like an SQL function
+    """A column's default: this Decimal, as ExactDecimal keeps it."""
+
+    inherit_cache = False
+
+    def __init__(self, number: str) -> None:
+        self.number = Decimal(number)
+
+
+@compiles(exact_default)
+def _default_number(element: exact_default, _: Any, **__: Any) -> str:
+    return format(element.number, "f")
+
+
+@compiles(exact_default, "sqlite")
+def _default_text(element: exact_default, _: Any, **__: Any) -> str:
+    return f"'{encoded(element.number)}'"
