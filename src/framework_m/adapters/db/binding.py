@@ -8,7 +8,7 @@ from framework_m.core.doctypes.base import DocType, remember_stored, stored_valu
 from framework_m.core.errors import FieldError, InvalidDocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import Table
 
@@ -38,15 +38,20 @@ class Binding(Generic[D]):
     def name(self) -> str:
         return self.doctype.__name__
 
-    def row(self, document: D) -> dict[str, Any]:
-        """The values for the columns. Raises InvalidDocumentError with every field at fault."""
+    def row(self, document: D, *, unknown: Collection[str] = ()) -> dict[str, Any]:
+        """The values for the columns. Raises InvalidDocumentError with every field at fault.
+
+        unknown: fields that may be empty because they are not written.
+        """
         row: dict[str, Any] = {}
         errors: list[FieldError] = []
         held = document.__dict__
         for name, kind in self.kinds.items():
             value = held[name]
             try:
-                row[name] = kind.store(value) if value is not None else self._empty(name)
+                if value is None and not self._nullable[name] and name not in unknown:
+                    raise ValueError("cannot be empty")
+                row[name] = None if value is None else kind.store(value)
             except _UNFIT as error:
                 errors.append(FieldError(name, _reason(error)))
         if errors:
@@ -130,11 +135,6 @@ class Binding(Generic[D]):
         return {
             name: values[name] if self.kinds[name].is_secret else row[name] for name in self._fields
         }
-
-    def _empty(self, name: str) -> Any:
-        if not self._nullable[name]:
-            raise ValueError("cannot be empty")
-        return None
 
 
 def _reason(error: BaseException) -> str:

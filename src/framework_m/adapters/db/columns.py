@@ -162,7 +162,7 @@ def _json(declared: Declared) -> Kind:
 
     def store(value: Any) -> str:
         try:
-            text = adapter.dump_json(value).decode()
+            text = adapter.dump_json(value, warnings="none").decode()
         except RecursionError:
             raise ValueError("is nested too deep for JSON") from None
         if "NaN" in text or "Infinity" in text:

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=DocType)
 
 _STAMPS = ("version", "docstatus", "modified", "modified_by")
-_KEPT = frozenset({"name", "owner", "creation", *_STAMPS})
+_FROM_FIRST = ("owner", "creation")
+_KEPT = frozenset({"name", *_FROM_FIRST, *_STAMPS})
 """Not the caller's to change."""
 
 
@@ -141,14 +142,15 @@ class GenericRepository(DocumentReader[D]):
                 version = document.version
                 document.__dict__["docstatus"] = step.after
                 stamp_changed(document, self._surroundings.now())
-                row = self._binding.row(document)
+                row = self._binding.row(document, unknown=_FROM_FIRST)
                 settled = self._binding.settled(document, row)
                 changed = self._binding.changed(document, row) - _KEPT
                 statement = self._update_of(row, version, step, changed)
-                written = await self._write(unit, statement, None, [row])
-                if written.rowcount != 1:
+                written = (await self._write(unit, statement, None, [row])).first()
+                if written is None:
                     raise await self._why_not(unit, document.name, version, step.participle)
-                self._binding.settle(document, row, settled)
+                first = dict(zip(_FROM_FIRST, written, strict=True))
+                self._binding.settle(document, {**row, **first}, {**settled, **first})
                 run.tell_changed(changed)
                 await run(f"after_{step.hooks}")
         return document
@@ -165,6 +167,7 @@ class GenericRepository(DocumentReader[D]):
                 columns.docstatus == step.before.value,
             )
             .values({field: row[field] for field in (*changed, *_STAMPS)})
+            .returning(*(columns[field] for field in _FROM_FIRST))
         )
 
     async def _delete(self, unit: UnitOfWork, name: str, version: int | None) -> None:
