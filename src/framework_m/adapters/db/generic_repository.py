@@ -10,7 +10,13 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from framework_m.adapters.db.document_reader import DocumentReader, Surroundings
-from framework_m.adapters.db.refusals import refused_delete, refused_write, writing_errors
+from framework_m.adapters.db.refusals import (
+    dead_links,
+    links_to,
+    refused_delete,
+    refused_write,
+    writing_errors,
+)
 from framework_m.adapters.db.stamps import name_new, stamp_changed, stamp_new
 from framework_m.adapters.db.undo import restoring
 from framework_m.core.doctypes.base import DocStatus, DocType, stored_values
@@ -20,6 +26,7 @@ from framework_m.core.errors import (
     DocumentStateError,
     FieldError,
     InvalidDocumentError,
+    LinkError,
     NotFoundError,
 )
 
@@ -182,6 +189,8 @@ class GenericRepository(DocumentReader[D]):
                 deleted = await unit.execute(statement)
         except IntegrityError as error:
             raise await refused_delete(error, self._binding, name, unit.connection) from error
+        if not unit.enforces_links:
+            self._require_none(unit, name, await links_to(self._binding, name, unit.connection))
         if deleted.rowcount != 1:
             raise await self._why_not(unit, name, version, "deleted")
 
@@ -195,9 +204,19 @@ class GenericRepository(DocumentReader[D]):
         rows = rows or parameters or ()
         try:
             with writing_errors(self._binding.name, rows[0]["name"]):
-                return await unit.execute(statement, parameters)
+                written = await unit.execute(statement, parameters)
         except IntegrityError as error:
             raise await refused_write(error, self._binding, rows, unit.connection) from error
+        if not unit.enforces_links:
+            dead = await dead_links(self._table, rows, unit.connection)
+            self._require_none(unit, str(rows[0]["name"]), dead)
+        return written
+
+    def _require_none(self, unit: UnitOfWork, name: str, errors: list[FieldError]) -> None:
+        if errors:
+            error = LinkError(self._binding.name, name, errors)
+            unit.fail(error)
+            raise error
 
     async def _why_not(
         self, unit: UnitOfWork, name: str, version: int | None, participle: str

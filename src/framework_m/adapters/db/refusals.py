@@ -78,7 +78,7 @@ async def refused_write(
         return DuplicateError(binding.name, only, fields)
     constraint = _constraint_name(error)
     if constraint is None:
-        errors = await _dead_links(binding.table, rows, connection)
+        errors = await dead_links(binding.table, rows, connection)
     else:
         errors = [
             FieldError(link.column_keys[0], f"links to no {_table_of(link).name}")
@@ -95,7 +95,18 @@ async def refused_delete(
     error: IntegrityError, binding: Binding[Any], name: str, connection: AsyncConnection
 ) -> Exception:
     """Which documents still link to the one that was to be deleted."""
-    constraint = _constraint_name(error)
+    errors = await links_to(binding, name, connection, constraint=_constraint_name(error))
+    return LinkError(binding.name, name, errors)
+
+
+async def links_to(
+    binding: Binding[Any],
+    name: str,
+    connection: AsyncConnection,
+    *,
+    constraint: str | None = None,
+) -> list[FieldError]:
+    """The fields that link to it: the constraint's, where one is named; else look."""
     errors = []
     for table in binding.table.metadata.sorted_tables:
         for link in _links(table):
@@ -109,7 +120,7 @@ async def refused_delete(
             if found:
                 told = f"{table.name}.{link.column_keys[0]} still links to it"
                 errors.append(FieldError("name", told))
-    return LinkError(binding.name, name, errors)
+    return errors
 
 
 def _duplicate_fields(error: IntegrityError, table: Table) -> tuple[str, ...] | None:
@@ -125,10 +136,10 @@ def _duplicate_fields(error: IntegrityError, table: Table) -> tuple[str, ...] | 
     return ("name",) if constraint == f"pk_{table.name}" else (str(constraint),)
 
 
-async def _dead_links(
+async def dead_links(
     table: Table, rows: Sequence[dict[str, Any]], connection: AsyncConnection
 ) -> list[FieldError]:
-    """SQLite does not say which link was refused, and its transaction goes on: look."""
+    """Links to nothing. SQLite does not say which it refused, and its transaction goes on."""
     errors = []
     for link in _links(table):
         field, target = link.column_keys[0], _table_of(link)

@@ -38,6 +38,9 @@ async def joined(session: object, database: Database) -> AsyncIterator[UnitOfWor
         await session.flush()  # what was added to it comes first, for links to it
         connection = await session.connection()
     unit = _SessionUnit(session, connection, database)
+    if connection.dialect.name == "sqlite":
+        asked = await connection.exec_driver_sql("PRAGMA foreign_keys")
+        unit.enforces_links = bool(asked.scalar_one())
     with unit.entered():
         yield unit
 
@@ -54,6 +57,7 @@ class _SessionUnit(UnitOfWork):
     async def savepoint(self) -> AsyncIterator[None]:
         await self._begin_for_certain()
         async with self._session.begin_nested():
+            await self._session.connection()  # only now is there a savepoint
             yield
 
     async def _begin_for_certain(self) -> None:

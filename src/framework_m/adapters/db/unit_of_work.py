@@ -36,6 +36,7 @@ class UnitOfWork:
         self.database = database
         self.outer = outer
         self.is_open = True
+        self.enforces_links: bool = outer.enforces_links if outer is not None else True
         # Held for one statement, or by a savepoint for its whole block.
         self._turn = asyncio.Lock()
         self._failure: BaseException | None = None
