@@ -15,14 +15,29 @@ if TYPE_CHECKING:
     from pydantic import Field
 
     from framework_m.app import FrameworkM
+    from framework_m.core.doctypes.base import DocStatus, DocType
+    from framework_m.core.doctypes.controller import Controller
+    from framework_m.core.doctypes.fields import Link, Secret
     from framework_m.core.doctypes.job_log import JobLog
-    from framework_m.core.errors import FrameworkMError
+    from framework_m.core.errors import (
+        ConflictError,
+        DocumentError,
+        DuplicateError,
+        FrameworkMError,
+        InvalidDocumentError,
+        LinkError,
+        NotFoundError,
+    )
+    from framework_m.core.identity import acting_as
+    from framework_m.core.interfaces.filters import where
+    from framework_m.core.interfaces.repository import Page, Repository
     from framework_m.core.jobs.context import JobContext
     from framework_m.core.jobs.control import Cancel, Discard, Retry, Snooze
     from framework_m.core.jobs.decorator import job
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.retry import Backoff
     from framework_m.core.jobs.states import JobStatus
+    from framework_m.core.transaction import Transaction
     from framework_m.settings import Settings
 
 __version__ = "0.1.0"
@@ -30,35 +45,67 @@ __version__ = "0.1.0"
 __all__ = [
     "Backoff",
     "Cancel",
+    "ConflictError",
+    "Controller",
     "Discard",
+    "DocStatus",
+    "DocType",
+    "DocumentError",
+    "DuplicateError",
     "Field",
     "FrameworkM",
     "FrameworkMError",
+    "InvalidDocumentError",
     "JobContext",
     "JobHandle",
     "JobLog",
     "JobStatus",
+    "Link",
+    "LinkError",
+    "NotFoundError",
+    "Page",
+    "Repository",
     "Retry",
+    "Secret",
     "Settings",
     "Snooze",
+    "Transaction",
+    "acting_as",
     "job",
+    "where",
 ]
 
 _HOMES = {
     "Backoff": "framework_m.core.jobs.retry",
     "Cancel": "framework_m.core.jobs.control",
+    "ConflictError": "framework_m.core.errors",
+    "Controller": "framework_m.core.doctypes.controller",
     "Discard": "framework_m.core.jobs.control",
+    "DocStatus": "framework_m.core.doctypes.base",
+    "DocType": "framework_m.core.doctypes.base",
+    "DocumentError": "framework_m.core.errors",
+    "DuplicateError": "framework_m.core.errors",
     "Field": "pydantic",
     "FrameworkM": "framework_m.app",
     "FrameworkMError": "framework_m.core.errors",
+    "InvalidDocumentError": "framework_m.core.errors",
     "JobContext": "framework_m.core.jobs.context",
     "JobHandle": "framework_m.core.jobs.handle",
     "JobLog": "framework_m.core.doctypes.job_log",
     "JobStatus": "framework_m.core.jobs.states",
+    "Link": "framework_m.core.doctypes.fields",
+    "LinkError": "framework_m.core.errors",
+    "NotFoundError": "framework_m.core.errors",
+    "Page": "framework_m.core.interfaces.repository",
+    "Repository": "framework_m.core.interfaces.repository",
     "Retry": "framework_m.core.jobs.control",
+    "Secret": "framework_m.core.doctypes.fields",
     "Settings": "framework_m.settings",
     "Snooze": "framework_m.core.jobs.control",
+    "Transaction": "framework_m.core.transaction",
+    "acting_as": "framework_m.core.identity",
     "job": "framework_m.core.jobs.decorator",
+    "where": "framework_m.core.interfaces.filters",
 }
 
 

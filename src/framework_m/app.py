@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from framework_m.core.discovery import home_of
+from framework_m.core.doctypes.base import DocType
+from framework_m.core.doctypes.registry import DocTypeRegistry
 from framework_m.core.errors import ConfigurationError, UnavailableError
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.registry import JobRegistry
@@ -14,14 +17,17 @@ from framework_m.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-    from contextlib import AbstractAsyncContextManager
 
     from litestar import Litestar
+    from sqlalchemy.ext.asyncio import AsyncSession
 
     from framework_m.bootstrap import Ports
-    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+    from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.service import Jobs
+    from framework_m.core.transaction import Transaction
+
+D = TypeVar("D", bound=DocType)
 
 
 class FrameworkM:
@@ -32,8 +38,8 @@ class FrameworkM:
         async with app, app.worker():
             await build_report.enqueue(month="2026-11")
 
-    modules: imported when the application opens, with all modules below them; job functions in
-        them become this application's.
+    modules: imported when the application opens, with all modules below them; the job functions,
+        DocTypes and controllers in them become this application's.
     settings: read from the environment when not given.
     """
 
@@ -41,6 +47,7 @@ class FrameworkM:
         self.modules = tuple(modules)
         self._settings = settings
         self._registry: JobRegistry | None = None
+        self._doctypes: DocTypeRegistry | None = None
         self._ports: Ports | None = None
         self._openings = 0
         self._asgi: Litestar | None = None
@@ -74,6 +81,18 @@ class FrameworkM:
         return self._registry
 
     @property
+    def doctypes(self) -> DocTypeRegistry:
+        """The DocTypes and their controllers; the modules are imported at first use.
+
+        Raises ConfigurationError (a module does not import, a DocType is wrong or there twice).
+        """
+        if self._doctypes is None:
+            doctypes = DocTypeRegistry()
+            doctypes.discover(self.modules)
+            self._doctypes = doctypes
+        return self._doctypes
+
+    @property
     def ports(self) -> Ports:
         """The adapters in use. Raises ConfigurationError while the application is closed."""
         if self._ports is None:
@@ -99,7 +118,9 @@ class FrameworkM:
         if self._openings == 0:
             from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
 
-            self._ports = bootstrap(self.settings, self.registry)
+            self._ports = bootstrap(
+                self.settings, self.registry, self.doctypes, home_of(self.modules)
+            )
             for job in self.registry:
                 job.function.opened(self._ports.jobs)
         self._openings += 1
@@ -118,9 +139,28 @@ class FrameworkM:
         """Ask for a run by name: `app.jobs.enqueue`."""
         return await self.jobs.enqueue(job_name, **kwargs)
 
-    def transaction(self) -> AbstractAsyncContextManager[UnitOfWorkProtocol]:
-        """One transaction: what is enqueued in its block commits with it or never existed."""
-        return self.ports.units()
+    @contextlib.asynccontextmanager
+    async def transaction(
+        self, *, session: AsyncSession | None = None
+    ) -> AsyncIterator[Transaction]:
+        """One transaction: what is saved and enqueued in its block commits or vanishes together.
+
+        Inside another transaction of this context it is a savepoint: an error that leaves the
+        block undoes the block only.
+
+        session: an SQLAlchemy session whose transaction to join. It stays the session's to
+            commit; what is enqueued in the block runs if it does, and never existed if not.
+        """
+        units = self.ports.units
+        async with units() if session is None else units.join(session) as unit:
+            yield self.ports.repositories.transaction(unit)
+
+    def repository(self, doctype: type[D]) -> Repository[D]:
+        """The documents of one DocType, in the transaction of the context.
+
+        Where there is none, each call commits one of its own. Raises UnknownDocTypeError.
+        """
+        return self.ports.repositories(doctype)
 
     @contextlib.asynccontextmanager
     async def worker(self, queues: Sequence[str] | None = None) -> AsyncIterator[None]:

@@ -9,8 +9,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.db import migrations
+from framework_m.adapters.db.application_migrations import ApplicationMigrations
 from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.repositories import DocumentRepositories
+from framework_m.adapters.db.secrets import Cipher
+from framework_m.adapters.db.tables import Tables
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
 from framework_m.adapters.jobs.broker import JobBroker, JobBrokerMixin
 from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
@@ -30,10 +34,12 @@ from framework_m.settings import Backend, Settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from litestar import Litestar
     from pydantic import SecretStr
 
+    from framework_m.core.doctypes.registry import DocTypeRegistry
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
@@ -56,6 +62,9 @@ class Ports:
     relay: Relay
     jobs: Jobs
     nats: NatsConnection | None
+    tables: Tables
+    repositories: DocumentRepositories
+    migrations: ApplicationMigrations
 
     async def start(self) -> None:
         await self.job_queue.start()
@@ -68,10 +77,12 @@ class Ports:
     async def migrate(self) -> None:
         """Bring the schema to this version. Raises UnavailableError."""
         await migrations.upgrade(self.database)
+        await self.migrations.upgrade()
 
     async def require_schema(self) -> None:
         """Raises SchemaOutdatedError if the schema is older than this version."""
         await migrations.require_current(self.database)
+        await self.migrations.require_current()
 
     async def schema_revisions(self) -> tuple[str | None, str]:
         """The revision that the database is at, and the one that this version needs."""
@@ -142,7 +153,9 @@ class Ports:
             await database.close()
 
 
-def bootstrap(settings: Settings, registry: JobRegistry) -> Ports:
+def bootstrap(
+    settings: Settings, registry: JobRegistry, doctypes: DocTypeRegistry, home: Path
+) -> Ports:
     """Choose and wire the adapters. Connects to nothing yet."""
     database = Database(
         settings.database_url.get_secret_value(),
@@ -173,7 +186,25 @@ def bootstrap(settings: Settings, registry: JobRegistry) -> Ports:
     relay = Relay(store, queue)
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
-    return Ports(settings, database, units, store, queue, broker, relay, jobs, nats)
+    tables = Tables(doctypes, Cipher(settings.secret_keys))
+    repositories = DocumentRepositories(database, tables, units, jobs)
+    own = ApplicationMigrations(
+        database, tables, home / settings.migrations, settings.migrations_table
+    )
+    return Ports(
+        settings,
+        database,
+        units,
+        store,
+        queue,
+        broker,
+        relay,
+        jobs,
+        nats,
+        tables,
+        repositories,
+        own,
+    )
 
 
 def _nats_options(settings: Settings) -> NatsOptions:

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "FRAMEWORK_M_"
-CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL", "NATS_URL"})
+CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL", "NATS_URL", "SECRET_KEY"})
 """Read under the names that everybody gives them, without the prefix."""
 
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///framework_m.db"
@@ -81,6 +82,26 @@ class Settings(BaseSettings):
         None, ge=1, description="Largest size of each stream but the jobs'."
     )
 
+    secret_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        validation_alias="SECRET_KEY",
+        description="A long random text; keys that encrypt secrets are derived from it.",
+    )
+    secret_key_fallbacks: tuple[SecretStr, ...] = Field(
+        (), description="Former secret keys, which still decrypt: a JSON list."
+    )
+
+    migrations: Path = Field(
+        Path("migrations"),
+        description="Folder of the application's migrations; beside its modules if relative.",
+    )
+    migrations_table: str = Field(
+        "application_version",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+        description="Table that remembers which of them have run.",
+    )
+
     job_timeout: PositiveSeconds = Field(300, description="Default time limit of one attempt.")
     job_retries: int = Field(3, ge=0, description="Default number of retries after a failure.")
     lease: PositiveSeconds = Field(
@@ -109,6 +130,12 @@ class Settings(BaseSettings):
         if self.database_schema and not self.uses_postgresql:
             raise ValueError("database_schema is for PostgreSQL only")
         return self
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The one that encrypts, if it is set, and those that only decrypt."""
+        current = () if self.secret_key is None else (self.secret_key,)
+        return tuple(key.get_secret_value() for key in (*current, *self.secret_key_fallbacks))
 
     @property
     def uses_postgresql(self) -> bool:

@@ -39,7 +39,8 @@ def load(path: str | None) -> FrameworkM:
         )
     app = _imported(path)
     _read_settings(app)
-    _ = app.registry  # imports the modules: what is wrong with them is known before we start
+    # Imports the modules: what is wrong with them is known before we start.
+    _ = app.doctypes, app.registry
     return app
 
 

@@ -38,6 +38,7 @@ def build() -> App:
         ("job:run", jobs.job_run),
         ("job:status", jobs.job_status),
         ("migrate", migrate.migrate),
+        ("migrate:make", migrate.migrate_make),
         ("info", info.info),
     ):
         app.command(command, name=name)

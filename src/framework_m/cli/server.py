@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from framework_m.cli.banner import banner
 from framework_m.cli.console import DONE, CommandFailedError, UsageError, log_to_stderr, run, say
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.migrate import outdated
 from framework_m.cli.nats_server import nats_server
 from framework_m.cli.signals import leave_threads_behind, stop_on_signals
 
@@ -77,6 +78,9 @@ async def _dev(app: FrameworkM, listener: socket.socket) -> None:
     await app.migrate()
     say(banner(app, url=_url(listener)))
     async with app:
+        told = await outdated(app)
+        if told is not None:
+            say(f"  documents  {told}")
         working = asyncio.create_task(app.run_worker(stop), name="worker")
         try:
             await _serve(app, listener, stop)

@@ -3,7 +3,11 @@
 FrameworkMError
 ├── ConfigurationError           the program was set up wrongly: fix code or settings
 │   ├── ApplicationNotFoundError
-│   └── DuplicateJobError
+│   ├── DuplicateJobError
+│   ├── DocTypeError             a DocType or its controller is declared wrongly
+│   │   ├── DuplicateDocTypeError
+│   │   └── UnknownDocTypeError
+│   └── SecretKeyError           SECRET_KEY is missing, or not the one that encrypted a secret
 ├── JobError
 │   ├── UnknownJobError
 │   ├── ArgumentError
@@ -11,10 +15,23 @@ FrameworkMError
 │   ├── JobTimeoutError
 │   ├── JobFailedError           raised by a handle's result(), holds the job's own error
 │   └── JobNotFoundError
+├── DocumentError
+│   ├── InvalidDocumentError     fields do not fit; names each
+│   ├── NotFoundError
+│   ├── DuplicateError
+│   ├── ConflictError            somebody saved it in between: load it again
+│   ├── LinkError                a link leads nowhere, or something links here
+│   └── DocumentStateError       not in this docstatus
+├── QueryError
+│   ├── FilterError
+│   └── CursorError
+├── MigrationError               a revision of the application's own cannot run or be made
+├── TransactionFailedError       an error inside it was swallowed: nothing can be committed
 └── UnavailableError             a server is away: retry later
     ├── DatabaseUnavailableError
     ├── NatsUnavailableError
-    └── SchemaOutdatedError
+    ├── SchemaOutdatedError
+    └── MissingTableError        a DocType has no table yet
 """
 
 from __future__ import annotations
@@ -53,6 +70,36 @@ class DuplicateJobError(ConfigurationError):
         )
         self.name = name
         self.places = (first, second)
+
+
+class DocTypeError(ConfigurationError):
+    """A DocType or its controller is declared in a way that cannot work."""
+
+    def __init__(self, doctype: str, reason: str) -> None:
+        super().__init__(f"DocType {doctype}: {reason}")
+        self.doctype = doctype
+        self.reason = reason
+
+
+class DuplicateDocTypeError(DocTypeError):
+    """Two DocTypes have one name, two have one table, or one has two controllers."""
+
+    def __init__(self, doctype: str, what: str, first: str, second: str) -> None:
+        super().__init__(doctype, f"there are two {what}: {first} and {second}")
+        self.places = (first, second)
+
+
+class UnknownDocTypeError(DocTypeError):
+    """No DocType of this application has this name."""
+
+    def __init__(self, doctype: str, known: Iterable[str] = ()) -> None:
+        nearest = _nearest(doctype, known)
+        hint = f"; did you mean {nearest}?" if nearest else ""
+        super().__init__(doctype, f"is not in the application's modules{hint}")
+
+
+class SecretKeyError(ConfigurationError):
+    """A secret cannot be encrypted or decrypted with the SECRET_KEY that is set, or none is."""
 
 
 class JobError(FrameworkMError):
@@ -121,6 +168,105 @@ class JobFailedError(JobError):
         self.error = error
 
 
+class DocumentError(FrameworkMError):
+    """Something about one document. `name` is None where it has none yet."""
+
+    def __init__(self, doctype: str, name: str | None, reason: str) -> None:
+        super().__init__(f"{doctype} {name!r}: {reason}" if name else f"{doctype}: {reason}")
+        self.doctype = doctype
+        self.name = name
+
+
+class InvalidDocumentError(DocumentError):
+    """Fields hold what cannot be stored; `errors` has one entry per field."""
+
+    def __init__(self, doctype: str, name: str | None, errors: Sequence[FieldError]) -> None:
+        super().__init__(doctype, name, "; ".join(f"{e.field}: {e.message}" for e in errors))
+        self.errors = tuple(errors)
+
+
+class NotFoundError(DocumentError):
+    """No document has this name (or it was deleted)."""
+
+    def __init__(self, doctype: str, name: str) -> None:
+        super().__init__(doctype, name, "does not exist")
+
+
+class DuplicateError(DocumentError):
+    """Another document has the same name, or the same values in `fields`, which must be unique."""
+
+    def __init__(self, doctype: str, name: str | None, fields: Sequence[str]) -> None:
+        told = " and ".join(fields) or "these values"
+        super().__init__(doctype, name, f"another one has the same {told}")
+        self.fields = tuple(fields)
+
+
+class ConflictError(DocumentError):
+    """The document was saved by somebody else since it was loaded."""
+
+    def __init__(self, doctype: str, name: str, ours: int, theirs: int) -> None:
+        super().__init__(
+            doctype,
+            name,
+            f"was saved by somebody else: it is at version {theirs}, not {ours}; load it again",
+        )
+        self.ours = ours
+        self.theirs = theirs
+
+
+class LinkError(DocumentError):
+    """A link leads to nothing, or the document cannot go because others link to it."""
+
+    def __init__(self, doctype: str, name: str | None, errors: Sequence[FieldError]) -> None:
+        super().__init__(doctype, name, "; ".join(f"{e.field}: {e.message}" for e in errors))
+        self.errors = tuple(errors)
+
+
+class DocumentStateError(DocumentError):
+    """The document's docstatus does not allow this."""
+
+    def __init__(self, doctype: str, name: str | None, status: str, wanted: str) -> None:
+        super().__init__(doctype, name, f"is {status}: cannot be {wanted}")
+        self.status = status
+
+
+class QueryError(FrameworkMError):
+    """A list of documents was asked for in a way that means nothing."""
+
+
+class FilterError(QueryError):
+    """A filter, an ordering or a search names what is not there or cannot be compared."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.errors = (FieldError(field, reason),)
+
+
+class CursorError(QueryError):
+    """The cursor of a page is damaged, or belongs to another query."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"cursor: {reason}")
+        self.errors = (FieldError("cursor", reason),)
+
+
+class MigrationError(FrameworkMError):
+    """A migration of the application's own did not run, or cannot be made."""
+
+
+class TransactionFailedError(FrameworkMError):
+    """An error inside the transaction makes its commit impossible; nothing of it was stored.
+
+    What may fail and be caught belongs in `async with tx.nested():`.
+    """
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            f"the transaction had failed and was rolled back "
+            f"({type(cause).__name__}: {cause}); put what may fail into `async with tx.nested():`"
+        )
+
+
 class UnavailableError(FrameworkMError):
     """A server that the framework needs does not answer; the same call may work later."""
 
@@ -147,6 +293,17 @@ class SchemaOutdatedError(UnavailableError):
         super().__init__(f"the database {state}, this version needs {needed}: run `m migrate`")
         self.found = found
         self.needed = needed
+
+
+class MissingTableError(UnavailableError):
+    """A DocType has no table, or its table lacks a column."""
+
+    def __init__(self, doctype: str, reason: str) -> None:
+        super().__init__(
+            f"DocType {doctype} is not in the database as it is in the code ({reason}): "
+            f"run `m migrate:make -m MESSAGE`, then `m migrate`"
+        )
+        self.doctype = doctype
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:

@@ -47,7 +47,7 @@ async def test_an_error_after_the_commit_does_not_reach_the_committer(
 async def test_the_current_transaction_is_known_in_its_block_only(harness: Harness) -> None:
     assert current_unit_of_work() is None
     async with harness.app.transaction() as unit:
-        assert current_unit_of_work() is unit
+        assert current_unit_of_work() is unit.unit
     assert current_unit_of_work() is None
 
 

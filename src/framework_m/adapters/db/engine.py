@@ -42,11 +42,17 @@ class Database:
         return Database(self.url, schema=self.schema, pool_size=0)
 
     @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A writing transaction: committed on leaving, rolled back on error."""
+    async def begin(self, *, rebuilding: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction: committed on leaving, rolled back on error.
+
+        rebuilding: on SQLite, links are not enforced meanwhile, so that tables which others link
+            to can be replaced.
+        """
         async with self._turn(), self._connection() as connection:
+            loosely = rebuilding and not self.is_postgresql
             with sql_errors():
-                async with connection.begin():
+                unlinked = sqlite.unlinked(connection) if loosely else contextlib.nullcontext()
+                async with unlinked, connection.begin():
                     yield connection
 
     @contextlib.asynccontextmanager

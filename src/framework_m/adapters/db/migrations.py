@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,10 @@ from alembic import command
 from framework_m.core.errors import SchemaOutdatedError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from framework_m.adapters.db.engine import Database
 
@@ -45,12 +49,19 @@ async def current(database: Database) -> str | None:
 
 async def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the database to a revision, in one transaction. Safe to run many at once."""
-    async with database.begin() as connection:
+    async with taking_turns(database) as connection:
+        await connection.run_sync(_upgrade, revision)
+
+
+@contextlib.asynccontextmanager
+async def taking_turns(database: Database) -> AsyncIterator[AsyncConnection]:
+    """A transaction to migrate in. Whoever else migrates waits for its end."""
+    async with database.begin(rebuilding=True) as connection:
         if database.is_postgresql:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             if database.schema:
                 await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))
-        await connection.run_sync(_upgrade, revision)
+        yield connection
 
 
 async def require_current(database: Database) -> None:

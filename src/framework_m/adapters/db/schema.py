@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
-    DateTime,
     Double,
     Index,
     Integer,
@@ -16,41 +16,18 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
+from framework_m.adapters.db.types import UtcDateTime
+
+__all__ = ["UtcDateTime", "database_now", "job_log", "metadata", "naming_series"]
+
 metadata = MetaData()
 
-_SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 ID = String(36)
 NAME = String(255)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime: timestamptz on PostgreSQL, sortable UTC text on SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        kind = String(26) if dialect.name == "sqlite" else DateTime(timezone=True)
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a stored time must be aware")
-        in_utc = value.astimezone(UTC)
-        return in_utc.strftime(_SQLITE_FORMAT) if dialect.name == "sqlite" else in_utc
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None or dialect.name != "sqlite":
-            return None if value is None else value.astimezone(UTC)
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801 - used like an SQL function
@@ -125,3 +102,10 @@ Index(
 Index("ix_job_log_lease", job_log.c.lease_until, postgresql_where=_running, sqlite_where=_running)
 Index("ix_job_log_status", job_log.c.status, job_log.c.name)
 Index("ix_job_log_job_name", job_log.c.job_name, job_log.c.name)
+
+naming_series = Table(
+    "naming_series",
+    metadata,
+    Column("series", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import aiosqlite
@@ -10,7 +11,9 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 BUSY_TIMEOUT = 30.0
 READ_ONLY = "framework_m_read_only"
@@ -39,6 +42,18 @@ async def _connect(*args: Any, **options: Any) -> aiosqlite.Connection:
         # the thread prints a traceback.
         await asyncio.to_thread(connection._thread.join, 1)
         raise
+
+
+@contextlib.asynccontextmanager
+async def unlinked(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Foreign keys are not enforced in the block; it has to begin its own transaction."""
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    await driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        await driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _prepare(connection: Any, _record: Any) -> None:

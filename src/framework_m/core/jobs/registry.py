@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from framework_m.core.errors import ConfigurationError, DuplicateJobError, UnknownJobError
+from framework_m.core.discovery import modules_below
+from framework_m.core.errors import DuplicateJobError, UnknownJobError
 from framework_m.core.jobs.arguments import Arguments
 from framework_m.core.jobs.decorator import JobFunction
 from framework_m.core.jobs.retry import Backoff, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import ModuleType
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,10 @@ class JobRegistry:
 
         Raises ConfigurationError for a module that does not import, DuplicateJobError.
         """
-        for name in modules:
-            for module in _import_tree(name):
-                for value in list(vars(module).values()):
-                    if isinstance(value, JobFunction):
-                        self.add(value)
+        for module in modules_below(modules):
+            for value in list(vars(module).values()):
+                if isinstance(value, JobFunction):
+                    self.add(value)
 
     def get(self, name: str) -> RegisteredJob:
         """The job of that name. Raises UnknownJobError, with the nearest name."""
@@ -99,23 +96,3 @@ class JobRegistry:
             options.discard_on,
         )
         return RegisteredJob(function, arguments, policy, timeout)
-
-
-def _import_tree(name: str) -> Iterator[ModuleType]:
-    module = _import(name)
-    yield module
-    for found in pkgutil.walk_packages(getattr(module, "__path__", []), prefix=f"{name}."):
-        if not found.name.endswith(".__main__"):
-            yield _import(found.name)
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise ConfigurationError(f"the module {name!r} does not exist") from error
-        raise ConfigurationError(f"the module {name!r} needs {error.name!r}: {error}") from error
-    except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise ConfigurationError(f"the module {name!r} cannot be imported: {told}") from error

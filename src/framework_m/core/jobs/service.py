@@ -47,6 +47,19 @@ class Jobs:
         job = self.registry.get(function.name)
         return await self._enqueue(job, job.arguments.bind(args, kwargs))
 
+    async def enqueue_in(
+        self,
+        unit: UnitOfWorkProtocol,
+        job: JobFunction[..., Any] | str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> JobHandle[Any]:
+        """Ask for a run in a transaction that is named, whatever the context's is."""
+        found = self.registry.get(job if isinstance(job, str) else job.name)
+        new = self._new(found, found.arguments.bind(args, kwargs))
+        await self._insert_in(unit, [new])
+        return JobHandle.of(new.job_id, self)
+
     async def enqueue_as(
         self, job_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: str
     ) -> JobHandle[Any]:
@@ -78,15 +91,20 @@ class Jobs:
     async def _enqueue(
         self, job: RegisteredJob, values: Mapping[str, Any], job_id: str | None = None
     ) -> JobHandle[Any]:
-        new = NewJob(
+        new = self._new(job, values, job_id)
+        await self._insert([new])
+        return JobHandle.of(new.job_id, self)
+
+    def _new(
+        self, job: RegisteredJob, values: Mapping[str, Any], job_id: str | None = None
+    ) -> NewJob:
+        return NewJob(
             job_id=job_id or uuid7(),
             job_name=job.name,
             queue=job.queue,
             args=job.arguments.dump(values),
             max_attempts=job.max_attempts,
         )
-        await self._insert([new])
-        return JobHandle.of(new.job_id, self)
 
     async def _insert(self, jobs: Sequence[NewJob]) -> None:
         unit = current_unit_of_work()

@@ -1,0 +1,65 @@
+"""The repositories of one application."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from framework_m.adapters.db.binding import Binding
+from framework_m.adapters.db.document_reader import Surroundings
+from framework_m.adapters.db.generic_repository import GenericRepository
+from framework_m.adapters.db.hooks import Hooks
+from framework_m.core.doctypes.base import DocType
+from framework_m.core.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from framework_m.adapters.db.engine import Database
+    from framework_m.adapters.db.tables import Tables
+    from framework_m.adapters.db.unit_of_work import UnitOfWork, UnitsOfWork
+    from framework_m.core.interfaces.repository import Repository
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+    from framework_m.core.jobs.service import Jobs
+
+D = TypeVar("D", bound=DocType)
+
+
+def _system_time() -> datetime:
+    return datetime.now(UTC)
+
+
+class DocumentRepositories:
+    """Makes a GenericRepository for each DocType: the Repositories port."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        units: UnitsOfWork,
+        jobs: Jobs,
+        *,
+        now: Callable[[], datetime] = _system_time,
+    ) -> None:
+        self._surroundings = Surroundings(database, units, now)
+        self._tables = tables
+        self._jobs = jobs
+        self._made: dict[type[DocType], tuple[Binding[Any], Hooks]] = {}
+
+    def __call__(self, doctype: type[D], unit: UnitOfWorkProtocol | None = None) -> Repository[D]:
+        binding, hooks = self._made.get(doctype) or self._make(doctype)
+        joined = cast("UnitOfWork | None", unit)
+        return GenericRepository[D](self._surroundings, binding, hooks, joined)
+
+    def transaction(self, unit: UnitOfWorkProtocol) -> Transaction:
+        """The unit of work as users and controllers see it."""
+        return Transaction(unit, self, self._jobs)
+
+    def _make(self, doctype: type[DocType]) -> tuple[Binding[Any], Hooks]:
+        doctypes = self._tables.doctypes
+        registered = doctypes.get(doctype)
+        table, kinds = self._tables.table(registered.name), self._tables.kinds(registered.name)
+        binding = Binding(doctype, registered.meta, table, kinds)
+        hooks = Hooks(doctypes.controller_of(doctype), self.transaction)
+        self._made[doctype] = binding, hooks
+        return binding, hooks
