@@ -2,7 +2,8 @@
 
 import asyncio
 
-from benchmarks import jobs
+from benchmarks import documents, jobs
 
 if __name__ == "__main__":
     asyncio.run(jobs.main())
+    asyncio.run(documents.main())

@@ -77,20 +77,20 @@ Address = Callable[[], contextlib.AbstractContextManager[Settings]]
 
 def _addresses() -> list[tuple[str, Address]]:
     return [
-        ("SQLite", _sqlite),
-        ("PostgreSQL", _postgresql),
+        ("SQLite", sqlite),
+        ("PostgreSQL", postgresql),
         ("NATS + PostgreSQL", _nats_and_postgresql),
     ]
 
 
 @contextlib.contextmanager
-def _sqlite() -> Iterator[Settings]:
+def sqlite() -> Iterator[Settings]:
     with tempfile.TemporaryDirectory() as folder:
         yield Settings(database_url=SecretStr(f"sqlite:///{Path(folder) / 'bench.db'}"))
 
 
 @contextlib.contextmanager
-def _postgresql() -> Iterator[Settings]:
+def postgresql() -> Iterator[Settings]:
     with _disposed(servers.own_postgres()) as server:
         yield Settings(database_url=SecretStr(server.url))
 

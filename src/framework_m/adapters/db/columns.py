@@ -91,7 +91,8 @@ def _simple(base: type, declared: Declared) -> Kind | None:
     if base not in plain:
         return None
     column, store = plain[base]
-    return Kind(column, store, operand=_checked(base, store))
+    load = values.uuid if base is UUID else None
+    return Kind(column, store, load, operand=_checked(base, store))
 
 
 def _text(length: int | None) -> Kind:

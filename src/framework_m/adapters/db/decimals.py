@@ -42,6 +42,14 @@ def decoded(text: str) -> Decimal:
     return Decimal((int(sign == "-"), tuple(map(int, significant)), -places))
 
 
+def plain(value: Decimal) -> Decimal:
+    """The same number with no exponent above 0: `1E+5` as `100000`."""
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or exponent <= 0:
+        return value
+    return Decimal((sign, (*digits, *(0,) * exponent), 0))
+
+
 def key(value: Decimal) -> str:
     """The text without the scale: what all Decimals of this value begin with.
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Text, and_, false, or_, true, type_coerce
+from sqlalchemy import ColumnElement, Text, and_, false, literal, or_, true, type_coerce
 
 from framework_m.adapters.db import decimals
 from framework_m.adapters.db.types import ExactDecimal
@@ -112,7 +112,7 @@ class Filters:
     ) -> ColumnElement[bool]:
         if isinstance(column.type, ExactDecimal) and not self._is_postgresql:
             return _decimal_text(column, operator, value)
-        return _COMPARISONS[operator](column, value)
+        return _COMPARISONS[operator](column, literal(value, column.type))
 
     def _in(
         self, column: ColumnElement[Any], operator: Operator, chosen: list[Any]

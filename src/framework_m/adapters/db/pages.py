@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, true
+from sqlalchemy import ColumnElement, and_, false, literal, or_, true
 
 from framework_m.core.doctypes.base import DocType, stored_values
 from framework_m.core.errors import CursorError, FilterError
@@ -41,15 +41,18 @@ class _Key:
         return self.column.asc().nulls_last() if self.nullable else self.column.asc()
 
     def same(self, value: Any) -> ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.column == value
+        return self.column.is_(None) if value is None else self.column == self._bound(value)
 
     def after(self, value: Any) -> ColumnElement[bool]:
         if self.descends:
-            return self.column.is_not(None) if value is None else self.column < value
+            return self.column.is_not(None) if value is None else self.column < self._bound(value)
         if value is None:
             return false()
-        beyond = self.column > value
+        beyond = self.column > self._bound(value)
         return or_(beyond, self.column.is_(None)) if self.nullable else beyond
+
+    def _bound(self, value: Any) -> ColumnElement[Any]:
+        return literal(value, self.column.type)  # a bare True would not be compared by < and >
 
 
 class Ordering:

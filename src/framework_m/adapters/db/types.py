@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, DateTime, Numeric, String, Text, Time, Typ
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 
-from framework_m.adapters.db.decimals import decoded, encoded
+from framework_m.adapters.db.decimals import decoded, encoded, plain
 
 __all__ = ["ClockTime", "ExactDecimal", "UtcDateTime", "exact_default"]
 
@@ -89,7 +89,9 @@ class ExactDecimal(TypeDecorator[Decimal]):
         return encoded(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return decoded(value) if dialect.name == "sqlite" and value is not None else value
+        if value is None:
+            return None
+        return decoded(value) if dialect.name == "sqlite" else plain(value)
 
 
 class exact_default(ColumnElement[Decimal]):  # noqa: N801 - used like an SQL function

@@ -10,6 +10,7 @@ import math
 from datetime import UTC, datetime, time
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from framework_m.adapters.db.decimals import LARGEST_EXPONENT
 
@@ -73,6 +74,11 @@ def clock_time(value: time) -> time:
     if value.tzinfo is not None:
         raise ValueError("cannot have a time zone: a time of day without a date has none")
     return value.replace(fold=0)
+
+
+def uuid(value: UUID) -> UUID:
+    """Python's own class: the driver for PostgreSQL has another."""
+    return value if type(value) is UUID else UUID(int=value.int)
 
 
 def same(value: Any) -> Any:
