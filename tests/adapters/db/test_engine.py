@@ -1,11 +1,13 @@
 """Transactions on both databases, and what their absence looks like."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from framework_m.adapters.db import sqlite
 from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.core.errors import DatabaseUnavailableError
 from framework_m.settings import normalized_database_url
@@ -106,3 +108,21 @@ async def test_a_folder_that_does_not_exist_is_an_error_of_ours(tmp_path: Path) 
 
 def test_a_url_is_shown_without_its_password() -> None:
     assert safe_url("postgresql+asyncpg://u:secret@h/db") == "postgresql+asyncpg://u:***@h/db"
+
+
+async def test_a_lock_that_another_process_keeps_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.05)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
+    await create_counter(database)
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseUnavailableError, match="locked"):
+        async with database.begin():
+            pytest.fail("the lock was not ours")
+    assert await count(database) == 0, "reading goes on"
+    other.close()
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE counter SET n = 1"))
+    await database.close()

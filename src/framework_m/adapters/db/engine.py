@@ -57,7 +57,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads, and waits for no writer."""
+        """Reads, and waits for no writer. Each statement sees one state, two may see two."""
         async with self._connection() as connection:
             with sql_errors():
                 await connection.execution_options(**{sqlite.READ_ONLY: True})
