@@ -79,3 +79,21 @@ def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
         "Discard: 'nobody' is no address",
         "width",
     ]
+
+
+def test_the_page_on_documents_runs_as_shown(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "documents.md"
+    *_, use, existing = write_files(page, tmp_path)
+    [shell] = blocks(page, "console")
+    commands = "\n".join(line.removeprefix("$ ") for line in shell.splitlines())
+    programs = f"{sys.executable} {use}\n{sys.executable} {existing}"
+    shown = run(["sh", "-ec", f"{commands}\n{programs}"], tmp_path)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert shown.stdout.splitlines()[-6:] == [
+        "00001 1",
+        "['10.50', '3.00']",
+        "somebody else was faster",
+        "there is no Bob",
+        "submitted 4",
+        "True None",
+    ]
