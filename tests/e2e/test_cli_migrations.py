@@ -1,0 +1,185 @@
+"""`m migrate:make` and `m migrate`: an application's DocTypes become tables, and change."""
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.support.processes import M
+from tests.support.servers import plain_dsn
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+DOCTYPES = """
+from framework_m import DocType, Field, Link
+
+class Customer(DocType):
+    title: str = Field(max_length=80)
+    {more}
+
+class Invoice(DocType):
+    customer: Link[Customer]
+
+    class Meta:
+        indexes = ["customer"]
+"""
+SAVE = """
+import asyncio
+from shop.app import app
+from shop.doctypes import Customer, Invoice
+
+async def main():
+    async with app:
+        async with app.transaction() as tx:
+            ada = await tx.repository(Customer).save(Customer(name="Ada", title="Ada"))
+            await tx.repository(Invoice).save(Invoice(customer=ada.name))
+
+asyncio.run(main())
+"""
+READ = """
+import asyncio
+from shop.app import app
+from shop.doctypes import Customer, Invoice
+
+async def main():
+    async with app:
+        ada = await app.repository(Customer).get("Ada")
+        print(ada.title, ada.city, await app.repository(Invoice).count())
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "shop").mkdir()
+    write(tmp_path)
+    (tmp_path / "shop" / "app.py").write_text(
+        "from framework_m import FrameworkM\napp = FrameworkM(['shop.doctypes'])\n"
+    )
+    return tmp_path
+
+
+def write(folder: Path, more: str = "") -> None:
+    (folder / "shop" / "doctypes.py").write_text(DOCTYPES.format(more=more))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'shop.db'}"
+    found: str = request.getfixturevalue("postgres_database")
+    return found
+
+
+@pytest.fixture
+def environment(folder: Path, url: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",  # sources change within a second
+        "DATABASE_URL": url,
+        "FRAMEWORK_M_APP": "shop.app:app",
+    }
+
+
+@pytest.fixture
+def m(folder: Path, environment: dict[str, str]) -> Run:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return _run([*M, *arguments], folder, environment)
+
+    return run
+
+
+def _run(
+    command: list[str], folder: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def python(program: str, folder: Path, environment: dict[str, str]) -> str:
+    shown = _run([M[0], "-c", program], folder, environment)
+    assert shown.returncode == 0, shown.stderr
+    return shown.stdout.strip()
+
+
+def done(shown: subprocess.CompletedProcess[str]) -> str:
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    return shown.stdout + shown.stderr
+
+
+def revisions(folder: Path) -> list[Path]:
+    return sorted((folder / "migrations").glob("*.py"))
+
+
+def test_doctypes_become_tables_and_change_with_their_rows_kept(
+    m: Run, folder: Path, environment: dict[str, str]
+) -> None:
+    assert "not in the database as in the code: Customer, Invoice" in done(m("migrate"))
+    done(m("migrate:make", "-m", "first"))
+    assert len(revisions(folder)) == 1
+    assert "not in the database" not in done(m("migrate"))
+    python(SAVE, folder, environment)
+
+    write(folder, more="city: str | None = None")
+    done(m("migrate:make", "-m", "a city"))
+    assert len(revisions(folder)) == 2
+    done(m("migrate"))
+    assert python(READ, folder, environment) == "Ada None 1"
+
+
+def test_nothing_to_make_makes_nothing(m: Run, folder: Path) -> None:
+    done(m("migrate"))
+    done(m("migrate:make", "-m", "first"))
+    done(m("migrate"))
+    done(m("migrate:make", "-m", "again"))
+    assert len(revisions(folder)) == 1
+
+
+def test_a_worker_refuses_tables_older_than_its_code(m: Run, folder: Path) -> None:
+    done(m("migrate"))
+    done(m("migrate:make", "-m", "first"))
+    refused = m("job:list", "--runs")
+    assert refused.returncode == 1
+    assert "run `m migrate`" in refused.stderr
+    done(m("migrate"))
+    done(m("job:list", "--runs"))
+
+
+async def test_tables_that_are_not_ours_are_left_alone(
+    m: Run, folder: Path, url: str, tmp_path: Path
+) -> None:
+    await _execute(url, tmp_path, "CREATE TABLE theirs (n INTEGER)")
+    done(m("migrate"))
+    done(m("migrate:make", "-m", "first"))
+    assert "theirs" not in revisions(folder)[0].read_text()
+    done(m("migrate"))
+    await _execute(url, tmp_path, "INSERT INTO theirs VALUES (1)")
+
+
+def test_making_without_a_message_is_wrong_usage(m: Run) -> None:
+    assert m("migrate:make").returncode == 2
+
+
+async def _execute(url: str, tmp_path: Path, statement: str) -> None:
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(tmp_path / "shop.db")
+        with connection:
+            connection.execute(statement)
+        connection.close()
+        return
+    driver = await asyncpg.connect(plain_dsn(url))
+    await driver.execute(statement)
+    await driver.close()
