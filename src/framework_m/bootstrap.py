@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from framework_m.adapters.db import migrations
 from framework_m.adapters.db.application_migrations import ApplicationMigrations
@@ -19,12 +19,8 @@ from framework_m.adapters.db.unit_of_work import UnitsOfWork
 from framework_m.adapters.jobs.broker import JobBroker, JobBrokerMixin
 from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
-from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
 from framework_m.adapters.jobs.ports import WorkerPorts
-from framework_m.adapters.jobs.taskiq_adapter import TaskiqJobQueueAdapter
 from framework_m.adapters.jobs.worker import run_worker, worker
-from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
-from framework_m.adapters.nats.streams import StreamLimits, StreamReport
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.service import Jobs
@@ -39,6 +35,9 @@ if TYPE_CHECKING:
     from litestar import Litestar
     from pydantic import SecretStr
 
+    from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
+    from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
+    from framework_m.adapters.nats.streams import StreamReport
     from framework_m.core.doctypes.registry import DocTypeRegistry
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
@@ -111,9 +110,10 @@ class Ports:
 
     async def streams(self) -> Sequence[StreamReport]:
         """The streams in use: subjects, retention, purpose, and what has drifted."""
-        if not isinstance(self.broker, JetStreamBroker):
+        if self.nats is None:
             return []
-        return await self.broker.report_streams()
+        broker = cast("JetStreamBroker", self.broker)
+        return await broker.report_streams()
 
     def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts."""
@@ -165,49 +165,69 @@ def bootstrap(
     rows_are_messages = settings.effective_backend is Backend.DATABASE
     channel = notify_channel(settings.database_schema) if rows_are_messages else None
     store = JobLogStore(database, notify_channel=channel)
-    nats = None
-    broker: JobBrokerMixin = JobBroker()
-    queue: JobQueueProtocol
-    match settings.effective_backend:
-        case Backend.NATS:
-            nats = NatsConnection(_nats_options(settings))
-            broker = JetStreamBroker(
-                nats,
-                settings.nats_prefix,
-                _stream_limits(settings),
-                # Delivered sooner it would only meet a live lease, later it would wait for nothing.
-                ack_wait=settings.lease,
-            )
-            queue = TaskiqJobQueueAdapter(broker, store)
-        case Backend.MEMORY:
-            queue = InMemoryJobQueue(store)
-        case _:
-            queue = DatabaseJobQueue(database, store, poll_interval=settings.poll_interval)
-    relay = Relay(store, queue)
+    way = _transport(settings, database, store)
+    relay = Relay(store, way.queue)
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
     tables = Tables(doctypes, Cipher(settings.secret_keys))
-    repositories = DocumentRepositories(database, tables, units, jobs)
-    own = ApplicationMigrations(
-        database, tables, home / settings.migrations, settings.migrations_table
-    )
     return Ports(
-        settings,
-        database,
-        units,
-        store,
-        queue,
-        broker,
-        relay,
-        jobs,
-        nats,
-        tables,
-        repositories,
-        own,
+        settings=settings,
+        database=database,
+        units=units,
+        job_store=store,
+        job_queue=way.queue,
+        broker=way.broker,
+        relay=relay,
+        jobs=jobs,
+        nats=way.nats,
+        tables=tables,
+        repositories=DocumentRepositories(database, tables, units, jobs),
+        migrations=ApplicationMigrations(
+            database, tables, home / settings.migrations, settings.migrations_table
+        ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Transport:
+    """What carries jobs to workers."""
+
+    queue: JobQueueProtocol
+    broker: JobBrokerMixin
+    nats: NatsConnection | None = None
+
+
+def _transport(settings: Settings, database: Database, store: JobStore) -> _Transport:
+    match settings.effective_backend:
+        case Backend.NATS:
+            return _over_nats(settings, store)
+        case Backend.MEMORY:
+            return _Transport(InMemoryJobQueue(store), JobBroker())
+    queue = DatabaseJobQueue(database, store, poll_interval=settings.poll_interval)
+    return _Transport(queue, JobBroker())
+
+
+def _over_nats(settings: Settings, store: JobStore) -> _Transport:
+    # Only where NATS is used: its client is megabytes that others need not load.
+    from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker  # noqa: PLC0415
+    from framework_m.adapters.jobs.taskiq_adapter import TaskiqJobQueueAdapter  # noqa: PLC0415
+    from framework_m.adapters.nats.connection import NatsConnection  # noqa: PLC0415
+    from framework_m.adapters.nats.streams import StreamLimits  # noqa: PLC0415
+
+    nats = NatsConnection(_nats_options(settings))
+    broker = JetStreamBroker(
+        nats,
+        settings.nats_prefix,
+        StreamLimits(settings.nats_replicas, settings.nats_in_memory, settings.nats_max_bytes),
+        # Delivered sooner it would only meet a live lease, later it would wait for nothing.
+        ack_wait=settings.lease,
+    )
+    return _Transport(TaskiqJobQueueAdapter(broker, store), broker, nats)
 
 
 def _nats_options(settings: Settings) -> NatsOptions:
+    from framework_m.adapters.nats.connection import NatsOptions  # noqa: PLC0415 - as above
+
     return NatsOptions(
         servers=settings.nats_servers,
         user=settings.nats_user,
@@ -219,10 +239,6 @@ def _nats_options(settings: Settings) -> NatsOptions:
         tls_certificate_file=settings.nats_tls_certificate_file,
         tls_key_file=settings.nats_tls_key_file,
     )
-
-
-def _stream_limits(settings: Settings) -> StreamLimits:
-    return StreamLimits(settings.nats_replicas, settings.nats_in_memory, settings.nats_max_bytes)
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
