@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sqlalchemy import bindparam, insert, select
+
 from framework_m.core.doctypes.base import DocType, remember_stored, stored_values
 from framework_m.core.errors import FieldError, InvalidDocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Table
 
@@ -30,7 +32,12 @@ class Binding(Generic[D]):
         self.meta = meta
         self.table = table
         self.kinds = kinds
+        # Made once: SQLAlchemy then finds their compiled form at once.
+        self.all = select(*table.c)
+        self.by_name = self.all.where(table.c.name == bindparam("wanted"))
+        self.insert = insert(table)
         self._fields = tuple(kinds)
+        self._has_secrets = any(kind.is_secret for kind in kinds.values())
         self._loads = tuple((name, kind.load) for name, kind in kinds.items() if kind.load)
         self._nullable = {name: bool(table.c[name].nullable) for name in kinds}
 
@@ -98,40 +105,39 @@ class Binding(Generic[D]):
         removed), SecretKeyError.
         """
         stored: dict[str, Any] = dict(zip(self._fields, row, strict=True))
-        values = stored
-        if self._loads:
-            values = {**stored}
-            for name, load in self._loads:
-                if stored[name] is not None:
-                    values[name] = self._loaded(stored, name, load)
-            stored = self._comparable(stored, values)
-        else:
-            stored = {**values}
-        return self._document(values, stored)
+        values = stored.copy()
+        for name, load in self._loads:
+            value = stored[name]
+            if value is not None:
+                try:
+                    values[name] = load(value)
+                except _UNFIT as error:
+                    raise self._unreadable(stored, name, error) from error
+        return self._document(values, self._comparable(stored, values))
 
     def _document(self, values: dict[str, Any], stored: dict[str, Any]) -> D:
         # What model_construct does, less its care for defaults and aliases.
         document = self.doctype.__new__(self.doctype)
-        object.__setattr__(document, "__dict__", values)
-        object.__setattr__(document, "__pydantic_fields_set__", set(self._fields))
-        object.__setattr__(document, "__pydantic_extra__", None)
-        object.__setattr__(document, "__pydantic_private__", None)
+        put = object.__setattr__
+        put(document, "__dict__", values)
+        put(document, "__pydantic_fields_set__", set(self._fields))
+        put(document, "__pydantic_extra__", None)
+        put(document, "__pydantic_private__", None)
         if self.doctype.__pydantic_post_init__:
             document.model_post_init(None)
         remember_stored(document, stored)
         return document
 
-    def _loaded(self, stored: dict[str, Any], name: str, load: Callable[[Any], Any]) -> Any:
-        try:
-            return load(stored[name])
-        except _UNFIT as error:
-            reason = f"what is stored is no longer of its type ({_reason(error)})"
-            raise InvalidDocumentError(
-                self.name, stored["name"], [FieldError(name, reason)]
-            ) from error
+    def _unreadable(
+        self, stored: dict[str, Any], name: str, error: BaseException
+    ) -> InvalidDocumentError:
+        reason = f"what is stored is no longer of its type ({_reason(error)})"
+        return InvalidDocumentError(self.name, stored["name"], [FieldError(name, reason)])
 
     def _comparable(self, row: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         """A row that can be compared: the same secret is another text each time."""
+        if not self._has_secrets:
+            return row
         return {
             name: values[name] if self.kinds[name].is_secret else row[name] for name in self._fields
         }

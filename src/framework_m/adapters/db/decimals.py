@@ -39,11 +39,13 @@ def decoded(text: str) -> Decimal:
         digits = digits.translate(_NINES)
     exponent = int(digits[:4]) - _BIAS
     significant = digits[4:].ljust(exponent + places, "0")
-    return Decimal((int(sign == "-"), tuple(map(int, significant)), -places))
+    return Decimal(f"{'-' if sign == '-' else ''}{significant}E-{places}")
 
 
 def plain(value: Decimal) -> Decimal:
     """The same number with no exponent above 0: `1E+5` as `100000`."""
+    if value.adjusted() < 1:  # as most are, and cheaper to see
+        return value
     sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int) or exponent <= 0:
         return value

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from framework_m.adapters.db.binding import Binding
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.unit_of_work import UnitOfWork, UnitsOfWork
@@ -50,16 +52,15 @@ class DocumentReader(Generic[D]):
         self._binding = binding
         self._unit = unit
         self._table = binding.table
-        self._columns = tuple(binding.table.c)
         self._filters = Filters(binding, is_postgresql=self._database.is_postgresql)
 
     async def get(self, name: str, *, for_update: bool = False) -> D:
-        statement = select(*self._columns).where(self._table.c.name == self._known(name))
+        statement = self._binding.by_name
         if for_update:
             if self._joined() is None:
                 raise ConfigurationError("for_update needs a transaction that lasts beyond it")
             statement = statement.with_for_update()
-        rows = await self._fetch(statement)
+        rows = await self._fetch(statement, {"wanted": self._known(name)})
         if not rows:
             raise NotFoundError(self._binding.name, name)
         return self._binding.load(rows[0])
@@ -69,7 +70,7 @@ class DocumentReader(Generic[D]):
         found: dict[str, D] = {}
         for start in range(0, len(wanted), _NAMES_AT_ONCE):
             some = wanted[start : start + _NAMES_AT_ONCE]
-            rows = await self._fetch(select(*self._columns).where(self._table.c.name.in_(some)))
+            rows = await self._fetch(self._binding.all.where(self._table.c.name.in_(some)))
             found.update((row.name, self._binding.load(row)) for row in rows)
         return {name: found[name] for name in wanted if name in found}
 
@@ -86,8 +87,8 @@ class DocumentReader(Generic[D]):
         limit = checked_limit(limit)
         ordering = Ordering(self._binding, self._filters, order_by)
         statement = (
-            select(*self._columns)
-            .where(self._filters.sql(where), self._filters.search(search), ordering.after(cursor))
+            self._binding.all.where(*self._matching(where, search))
+            .where(*ordering.after(cursor))
             .order_by(*ordering.sql)
             .limit(limit + 1)  # one more tells whether there is a next page
         )
@@ -97,8 +98,8 @@ class DocumentReader(Generic[D]):
         return Page(items, ordering.cursor(items[-1]) if len(rows) > limit else None)
 
     async def count(self, where: Filter | None = None, *, search: str | None = None) -> int:
-        matching = (self._filters.sql(where), self._filters.search(search))
-        rows = await self._fetch(select(func.count()).select_from(self._table).where(*matching))
+        counted = select(func.count()).select_from(self._table)
+        rows = await self._fetch(counted.where(*self._matching(where, search)))
         return int(rows[0][0])
 
     async def exists(self, where: Filter | str) -> bool:
@@ -138,13 +139,17 @@ class DocumentReader(Generic[D]):
             raise ConfigurationError("the transaction that this repository is of has ended")
         return self._unit
 
-    async def _fetch(self, statement: Any) -> Sequence[Any]:
+    def _matching(self, where: Filter | None, search: str | None) -> Sequence[ColumnElement[bool]]:
+        found = [] if where is None else [self._filters.sql(where)]
+        return found if search is None else [*found, self._filters.search(search)]
+
+    async def _fetch(self, statement: Any, values: dict[str, Any] | None = None) -> Sequence[Any]:
         unit = self._joined()
         with reading_errors(self._binding.name):
-            if unit is not None:
-                return list(await unit.execute(statement))
-            async with self._database.read() as connection:
-                return (await connection.execute(statement)).all()
+            if unit is None:
+                return await self._database.fetch(statement, values)
+            found: Sequence[Any] = (await unit.execute(statement, values)).all()
+            return found
 
 
 def _storable(name: object) -> bool:

@@ -17,7 +17,7 @@ from framework_m.adapters.db import sqlite
 from framework_m.core.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -62,6 +62,15 @@ class Database:
             with sql_errors():
                 await connection.execution_options(**{sqlite.READ_ONLY: True})
                 yield connection
+
+    async def fetch(self, statement: Any, values: Any = None) -> Sequence[Any]:
+        """The rows of one statement that reads: one statement needs no transaction around it."""
+        async with self._connection() as connection:
+            with sql_errors():
+                reading = {sqlite.READ_ONLY: True}  # on SQLite no transaction is begun
+                alone = {"isolation_level": "AUTOCOMMIT"} if self.is_postgresql else reading
+                await connection.execution_options(**alone)
+                return (await connection.execute(statement, values)).all()
 
     async def ping(self) -> None:
         """Raises DatabaseUnavailableError unless the database answers within seconds."""

@@ -37,11 +37,9 @@ class Filters:
         self._binding = binding
         self._is_postgresql = is_postgresql
 
-    def sql(self, wanted: Filter | None) -> ColumnElement[bool]:
+    def sql(self, wanted: Filter) -> ColumnElement[bool]:
         """Raises FilterError."""
         match wanted:
-            case None:
-                return true()
             case All(filters):
                 return and_(true(), *(self.sql(item) for item in filters))
             case Either(filters):
@@ -50,10 +48,8 @@ class Filters:
                 return self._condition(wanted)
         raise FilterError("filter", f"is a {type(wanted).__name__}; write where(…)")
 
-    def search(self, text: str | None) -> ColumnElement[bool]:
+    def search(self, text: str) -> ColumnElement[bool]:
         """One of Meta.search_fields contains the text. Raises FilterError."""
-        if text is None:
-            return true()
         columns = (self.column(name) for name in self._binding.meta.search_fields)
         plain = self._operand("search", self._binding.kinds["name"], text)
         return or_(*(column.icontains(plain, autoescape=True) for column in columns))

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from framework_m.adapters.db.document_reader import DocumentReader, Surroundings
@@ -131,7 +131,7 @@ class GenericRepository(DocumentReader[D]):
                     self._binding.settled(document, row)
                     for document, row in zip(documents, rows, strict=True)
                 ]
-                await self._write(unit, insert(self._table), rows)
+                await self._write(unit, self._binding.insert, rows)
                 for document, row, kept in zip(documents, rows, settled, strict=True):
                     self._binding.settle(document, row, kept)
                 for run in runs:

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, false, literal, or_, true
+from sqlalchemy import ColumnElement, and_, false, literal, or_
 
 from framework_m.core.doctypes.base import DocType, stored_values
 from framework_m.core.errors import CursorError, FilterError
@@ -79,16 +79,16 @@ class Ordering:
         text = json.dumps([self._binding.name, self._spelled(), values], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    def after(self, cursor: str | None) -> ColumnElement[bool]:
+    def after(self, cursor: str | None) -> list[ColumnElement[bool]]:
         """What comes after the page that gave the cursor. Raises CursorError."""
         if cursor is None:
-            return true()
+            return []
         values = self._values(cursor)
         steps = []
         for depth, key in enumerate(self._keys):
             same = [k.same(v) for k, v in zip(self._keys[:depth], values, strict=False)]
             steps.append(and_(*same, key.after(values[depth])))
-        return or_(*steps)
+        return [or_(*steps)]
 
     def _key(self, item: str) -> _Key:
         field = str(item).removeprefix("-")

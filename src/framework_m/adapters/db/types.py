@@ -5,9 +5,10 @@ Migrations name these types: what one of them means must never change.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, DateTime, Numeric, String, Text, Time, TypeDecorator
 from sqlalchemy.engine import Dialect
@@ -16,6 +17,33 @@ from sqlalchemy.ext.compiler import compiles
 from framework_m.adapters.db.decimals import decoded, encoded, plain
 
 __all__ = ["ClockTime", "ExactDecimal", "UtcDateTime", "exact_default"]
+
+
+T = TypeVar("T")
+_Reading: TypeAlias = Callable[[Any], T | None]
+# Functions of their own, one per database: they run for every value of every row.
+
+
+def _utc_from_text(value: Any) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")
+
+
+def _utc(value: Any) -> datetime | None:
+    # The driver's value for infinity, which is also that of the last moment, has no zone.
+    found: datetime | None = value
+    return found if found is None or found.tzinfo is UTC else found.replace(tzinfo=UTC)
+
+
+def _time_from_text(value: Any) -> time | None:
+    return None if value is None else time.fromisoformat(value)
+
+
+def _decimal_from_text(value: Any) -> Decimal | None:
+    return None if value is None else decoded(value)
+
+
+def _decimal(value: Any) -> Decimal | None:
+    return None if value is None else plain(value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -39,10 +67,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         # Not strftime: it writes the year 999 with three digits.
         return in_utc.replace(tzinfo=None).isoformat(" ", "microseconds")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None or dialect.name != "sqlite":
-            return None if value is None else value.replace(tzinfo=UTC)
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> _Reading[datetime]:
+        return _utc_from_text if dialect.name == "sqlite" else _utc
 
 
 class ClockTime(TypeDecorator[time]):
@@ -59,8 +85,8 @@ class ClockTime(TypeDecorator[time]):
             return value
         return value.isoformat("microseconds")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> time | None:
-        return time.fromisoformat(value) if dialect.name == "sqlite" and value else value
+    def result_processor(self, dialect: Dialect, coltype: object) -> _Reading[time] | None:
+        return _time_from_text if dialect.name == "sqlite" else None
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -88,10 +114,8 @@ class ExactDecimal(TypeDecorator[Decimal]):
             return value
         return encoded(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        if value is None:
-            return None
-        return decoded(value) if dialect.name == "sqlite" else plain(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> _Reading[Decimal]:
+        return _decimal_from_text if dialect.name == "sqlite" else _decimal
 
 
 class exact_default(ColumnElement[Decimal]):  # noqa: N801 - used like an SQL function
