@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from framework_m.app import FrameworkM
 
-Host = Annotated[str, Parameter(help="The address to listen on; a loopback one for now.")]
+Host = Annotated[str, Parameter(help="The address to listen on: a loopback one.")]
 Port = Annotated[int, Parameter(help="The port to listen on.")]
 
 _STOP_TIMEOUT = 10
@@ -141,7 +141,7 @@ def _require_loopback(host: str) -> None:
         is_loopback = False
     if not is_loopback:
         raise UsageError(
-            f"--host {host}: only loopback addresses for now, because requests are not "
+            f"--host {host}: only loopback addresses, because requests are not "
             f"authenticated yet and anybody who can reach the port can enqueue jobs"
         )
 
