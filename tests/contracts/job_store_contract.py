@@ -90,7 +90,7 @@ class JobStoreContract:
         await jobs.add.enqueue(1)
         [claim] = await store.claim_due(terms("a", LAPSED), 1)
         assert await store.renew({claim.job_id: claim.claim_no}, terms("a")) == frozenset()
-        assert await store.rescue(10) == []
+        assert await store.rescue(10, patience=LEASE) == []
 
     async def test_a_released_job_is_ready_at_once_and_spends_no_attempt(
         self, harness: Harness, store: JobStore
@@ -184,7 +184,7 @@ class JobStoreContract:
 
     async def _rescued(self, store: JobStore) -> Sequence[Dispatch]:
         async def look() -> Sequence[Dispatch]:
-            return await store.rescue(10)
+            return await store.rescue(10, patience=LEASE)
 
         return await until(look)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import and_, func, select, update
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
+from framework_m.core.errors import DatabaseUnavailableError
 from framework_m.core.ids import uuid7
 from framework_m.core.jobs.states import JobStatus
 
@@ -121,14 +123,17 @@ class JobLogStore:
             still = {name for name, claim_no in rows if held[name] == claim_no}
         return frozenset(held.keys() - still)
 
-    async def rescue(self, limit: int) -> Sequence[Dispatch]:
+    async def rescue(self, limit: int, *, patience: timedelta) -> Sequence[Dispatch]:
         lapsed = (
             select(_row.name)
             .where(_row.status == JobStatus.RUNNING.value, _row.lease_until < database_now())
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        asked_at = time.monotonic()
         async with self._database.begin() as connection:
+            if time.monotonic() - asked_at > patience.total_seconds():
+                raise DatabaseUnavailableError("somebody kept its write lock for long")
             rows = await connection.execute(
                 update(job_log)
                 .where(_row.name.in_(lapsed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.jobs.receiver import JobReceiver
@@ -27,7 +28,8 @@ async def run_worker(
     receiver = JobReceiver(
         broker, threads, max_async_tasks=ports.concurrency, terms=ports.terms(queues)
     )
-    rescuer = Rescuer(ports.store, ports.relay, ports.lease)
+    interval = timedelta(seconds=ports.sweep_interval)
+    rescuer = Rescuer(ports.store, ports.relay, lease=ports.lease, interval=interval)
     sweeping = asyncio.create_task(
         every(ports.sweep_interval, rescuer.sweep, stop, who="rescue"), name="rescue"
     )

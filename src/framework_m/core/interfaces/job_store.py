@@ -151,8 +151,12 @@ class JobStore(Protocol):
     async def renew(self, held: Mapping[str, int], terms: ClaimTerms) -> frozenset[str]:
         """Extend the leases of `{job_id: claim_no}`; the ids that are no longer held."""
 
-    async def rescue(self, limit: int) -> Sequence[Dispatch]:
-        """Make jobs whose lease has lapsed ready again; those that were."""
+    async def rescue(self, limit: int, *, patience: timedelta) -> Sequence[Dispatch]:
+        """Make jobs whose lease has lapsed ready again; those that were.
+
+        Raises DatabaseUnavailableError too if it had to wait longer than `patience` for its turn
+        to write: then nobody could renew a lease meanwhile, and that it lapsed says nothing.
+        """
 
     async def report(self, reports: Sequence[ProgressReport]) -> None:
         """Store progress."""

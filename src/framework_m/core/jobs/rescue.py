@@ -23,27 +23,44 @@ class Rescuer:
     """Looks for lapsed leases.
 
     While the database is away nobody can renew a lease, and afterwards all of them have lapsed
-    though their workers live. So after an outage it waits for one whole lease before it judges.
+    though their workers live. So after an outage it waits for one whole lease before it judges;
+    and also after this process itself stood still. A job that blocks the event loop may do so
+    while another task of the process has SQLite's one write lock, and then nobody renews either.
     """
 
-    def __init__(self, store: JobStore, relay: Relay, lease: timedelta) -> None:
+    def __init__(
+        self, store: JobStore, relay: Relay, *, lease: timedelta, interval: timedelta
+    ) -> None:
+        """`interval`: how often it is asked to sweep."""
         self._store = store
         self._relay = relay
         self._lease = lease.total_seconds()
+        self._latest = interval.total_seconds() * 1.5 + self._lease / 4
+        self._patience = lease / 4
         self._judge_from = 0.0
+        self._swept_at = time.monotonic()
 
     async def sweep(self) -> int:
         """Rescue what has lapsed; how many jobs. Raises UnavailableError."""
-        if time.monotonic() < self._judge_from:
-            return 0
-        total = 0
+        if time.monotonic() - self._swept_at > self._latest:
+            self._wait_for_one_lease()
         try:
-            while jobs := await self._store.rescue(_BATCH):
-                await self._relay.publish(jobs)
-                total += len(jobs)
+            total = 0 if time.monotonic() < self._judge_from else await self._rescue()
         except UnavailableError:
-            self._judge_from = time.monotonic() + self._lease
+            self._wait_for_one_lease()
             raise
+        finally:
+            self._swept_at = time.monotonic()
         if total:
             logger.warning("rescued %d jobs whose worker had stopped renewing its lease", total)
         return total
+
+    async def _rescue(self) -> int:
+        total = 0
+        while jobs := await self._store.rescue(_BATCH, patience=self._patience):
+            await self._relay.publish(jobs)
+            total += len(jobs)
+        return total
+
+    def _wait_for_one_lease(self) -> None:
+        self._judge_from = time.monotonic() + self._lease
