@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from framework_m.core.doctypes.base import DocStatus, DocType
     from framework_m.core.doctypes.controller import Controller
     from framework_m.core.doctypes.fields import Link, Secret
-    from framework_m.core.doctypes.job_log import JobLog
+    from framework_m.core.doctypes.job_log import JobAttempt, JobLog
     from framework_m.core.errors import (
         ConflictError,
         DocumentError,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         LinkError,
         NotFoundError,
     )
-    from framework_m.core.identity import acting_as
+    from framework_m.core.identity import User, acting_as
     from framework_m.core.interfaces.filters import where
     from framework_m.core.interfaces.repository import Page, Repository
     from framework_m.core.jobs.context import JobContext
@@ -56,6 +56,7 @@ __all__ = [
     "FrameworkM",
     "FrameworkMError",
     "InvalidDocumentError",
+    "JobAttempt",
     "JobContext",
     "JobHandle",
     "JobLog",
@@ -70,6 +71,7 @@ __all__ = [
     "Settings",
     "Snooze",
     "Transaction",
+    "User",
     "acting_as",
     "job",
     "where",
@@ -89,6 +91,7 @@ _HOMES = {
     "FrameworkM": "framework_m.app",
     "FrameworkMError": "framework_m.core.errors",
     "InvalidDocumentError": "framework_m.core.errors",
+    "JobAttempt": "framework_m.core.doctypes.job_log",
     "JobContext": "framework_m.core.jobs.context",
     "JobHandle": "framework_m.core.jobs.handle",
     "JobLog": "framework_m.core.doctypes.job_log",
@@ -103,6 +106,7 @@ _HOMES = {
     "Settings": "framework_m.settings",
     "Snooze": "framework_m.core.jobs.control",
     "Transaction": "framework_m.core.transaction",
+    "User": "framework_m.core.identity",
     "acting_as": "framework_m.core.identity",
     "job": "framework_m.core.jobs.decorator",
     "where": "framework_m.core.interfaces.filters",

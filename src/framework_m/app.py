@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from framework_m.bootstrap import Ports
     from framework_m.core.interfaces.repository import Repository
+    from framework_m.core.jobs.function import JobCall
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.transaction import Transaction
@@ -139,6 +140,10 @@ class FrameworkM:
         """Ask for a run by name: `app.jobs.enqueue`."""
         return await self.jobs.enqueue(job_name, **kwargs)
 
+    async def enqueue_many(self, calls: Iterable[JobCall[Any]]) -> Sequence[JobHandle[Any]]:
+        """Ask for many runs at once, of any functions: `app.jobs.enqueue_many`."""
+        return await self.jobs.enqueue_many(calls)
+
     @contextlib.asynccontextmanager
     async def transaction(
         self, *, session: AsyncSession | None = None
@@ -151,16 +156,15 @@ class FrameworkM:
         session: an SQLAlchemy session whose transaction to join. It stays the session's to
             commit; what is enqueued in the block runs if it does, and never existed if not.
         """
-        units = self.ports.units
-        async with units() if session is None else units.join(session) as unit:
-            yield self.ports.repositories.transaction(unit)
+        async with self.ports.transaction(session) as tx:
+            yield tx
 
     def repository(self, doctype: type[D]) -> Repository[D]:
         """The documents of one DocType, in the transaction of the context.
 
         Where there is none, each call commits one of its own. Raises UnknownDocTypeError.
         """
-        return self.ports.repositories(doctype)
+        return self.ports.repository(doctype)
 
     @contextlib.asynccontextmanager
     async def worker(self, queues: Sequence[str] | None = None) -> AsyncIterator[None]:

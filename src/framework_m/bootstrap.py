@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from framework_m.adapters.db import migrations
 from framework_m.adapters.db.application_migrations import ApplicationMigrations
@@ -21,6 +21,7 @@ from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
 from framework_m.adapters.jobs.ports import WorkerPorts
 from framework_m.adapters.jobs.worker import run_worker, worker
+from framework_m.core.doctypes.base import DocType
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.service import Jobs
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
     from pydantic import SecretStr
+    from sqlalchemy.ext.asyncio import AsyncSession
 
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
     from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
@@ -42,10 +44,19 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.repository import Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
+    from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.registry import JobRegistry
+    from framework_m.core.transaction import Transaction
 
 __all__ = ["Ports", "asgi", "bootstrap", "safe_url", "shown_nats"]
+
+
+D = TypeVar("D", bound=DocType)
+
+_RESERVED_CONNECTIONS = 3
+"""Claims, outcomes and a sweep at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,8 @@ class Ports:
 
     settings: Settings
     database: Database
+    reserved: Database
+    """Connections for what keeps jobs going, which jobs and requests cannot use up."""
     units: UnitOfWorkFactory
     job_store: JobStore
     job_queue: JobQueueProtocol
@@ -65,12 +78,28 @@ class Ports:
     repositories: DocumentRepositories
     migrations: ApplicationMigrations
 
+    async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+        return await self.jobs.enqueue(job, *args, **kwargs)
+
+    def repository(self, doctype: type[D]) -> Repository[D]:
+        return self.repositories(doctype)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, session: AsyncSession | None = None) -> AsyncIterator[Transaction]:
+        units = self.units
+        async with units() if session is None else units.join(session) as unit:
+            yield self.repositories.transaction(unit)
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        return self.units.session()
+
     async def start(self) -> None:
         await self.job_queue.start()
 
     async def close(self) -> None:
         await self.relay.close()
         await self.job_queue.close()
+        await self.reserved.close()
         await self.database.close()
 
     async def migrate(self) -> None:
@@ -137,11 +166,14 @@ class Ports:
             broker=self.broker,
             relay=self.relay,
             enqueue=self.jobs.enqueue_as,
+            services=self,
             lease_store=self._lease_store,
             lease=timedelta(seconds=settings.lease),
             stop_grace=settings.stop_grace,
             sweep_interval=settings.sweep_interval,
             concurrency=settings.concurrency,
+            max_rescues=settings.max_rescues,
+            log_lines=settings.job_log_lines,
         )
 
     @contextlib.asynccontextmanager
@@ -164,7 +196,8 @@ def bootstrap(
     )
     rows_are_messages = settings.effective_backend is Backend.DATABASE
     channel = notify_channel(settings.database_schema) if rows_are_messages else None
-    store = JobLogStore(database, notify_channel=channel)
+    reserved = database.reserved(_RESERVED_CONNECTIONS)
+    store = JobLogStore(database, reserved=reserved, notify_channel=channel)
     way = _transport(settings, database, store)
     relay = Relay(store, way.queue)
     units = UnitsOfWork(database)
@@ -173,6 +206,7 @@ def bootstrap(
     return Ports(
         settings=settings,
         database=database,
+        reserved=reserved,
         units=units,
         job_store=store,
         job_queue=way.queue,

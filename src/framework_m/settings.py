@@ -107,6 +107,12 @@ class Settings(BaseSettings):
     lease: PositiveSeconds = Field(
         10, ge=1, description="How long a worker owns a job without renewing it."
     )
+    max_rescues: int = Field(
+        3, ge=1, description="A job whose worker died that often while it ran alone is Failed."
+    )
+    job_log_lines: int = Field(
+        10_000, ge=0, description="Lines that are kept of what one run logs."
+    )
     concurrency: int = Field(50, ge=1, description="Jobs that one worker process runs at once.")
     stop_grace: float = Field(
         30, ge=0, description="How long a stopping worker lets running jobs finish."

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,9 @@ from framework_m.core.interfaces.job_store import (
     Dispatch,
     FinishedRun,
     JobStore,
+    LogLine,
     ProgressReport,
+    Rescue,
 )
 from tests.support import jobs
 from tests.support.harness import Harness, until
@@ -25,6 +27,11 @@ LAPSED = timedelta(milliseconds=1)
 
 def terms(worker: str, lease: timedelta = LEASE) -> ClaimTerms:
     return ClaimTerms(worker, ("default",), lease)
+
+
+def line(claim: Claim, number: int, message: str) -> LogLine:
+    at = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
+    return LogLine(claim.job_id, claim.claim_no, number, at, "INFO", message, "a.logger")
 
 
 def success(claim: Claim, result: str = "1") -> FinishedRun:
@@ -90,7 +97,7 @@ class JobStoreContract:
         await jobs.add.enqueue(1)
         [claim] = await store.claim_due(terms("a", LAPSED), 1)
         assert await store.renew({claim.job_id: claim.claim_no}, terms("a")) == frozenset()
-        assert await store.rescue(10, patience=LEASE) == []
+        assert await self._rescue(store) == Rescue([], [])
 
     async def test_a_released_job_is_ready_at_once_and_spends_no_attempt(
         self, harness: Harness, store: JobStore
@@ -182,9 +189,133 @@ class JobStoreContract:
         assert lost.job_id == job_id
         assert lost.again, "or the queue would take it for a repetition"
 
-    async def _rescued(self, store: JobStore) -> Sequence[Dispatch]:
-        async def look() -> Sequence[Dispatch]:
-            return await store.rescue(10, patience=LEASE)
+    async def test_a_dead_workers_run_is_kept_as_an_attempt(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        job_id = await jobs.add.enqueue(1)
+        await store.claim_due(terms("a", LAPSED), 1)
+        await self._rescued(store)
+        job = await harness.record(job_id)
+        assert (job.status, job.rescues, job.attempt) == (JobStatus.QUEUED, 1, 0)
+        [attempt] = job.attempts
+        assert attempt.error == (
+            "WorkerDiedError: the worker a died, or was cut off, while it ran this"
+        )
+        assert (attempt.attempt, attempt.worker, attempt.traceback) == (1, "a", None)
+
+    async def test_workers_that_die_in_company_make_no_job_poison(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        job_id = await jobs.add.enqueue(1)
+        for nth in range(6):
+            [claim] = await store.claim_due(terms("a", LAPSED), 1)
+            assert claim.rescues == nth
+            assert (await self._rescued(store, max_rescues=1)).ready
+        assert (await harness.record(job_id)).status is JobStatus.QUEUED
+
+    async def test_a_job_that_kills_its_worker_alone_is_poison_in_the_end(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        job_id = await jobs.add.enqueue(1)
+        for last in (False, True):
+            [claim] = await store.claim_due(terms("a", LAPSED), 1)
+            assert await store.start_alone(claim)
+            found = await self._rescued(store, max_rescues=2)
+            assert found.poison == ([job_id] if last else [])
+        job = await harness.record(job_id)
+        assert (job.status, job.attempt, len(job.attempts)) == (JobStatus.FAILED, 1, 2)
+        assert job.error == "PoisonJobError: it ran alone, and its worker died, 2 times"
+        assert job.completed_at is not None
+        assert await store.claim_due(terms("a"), 1) == []
+
+    async def test_only_the_run_that_was_alone_answers_for_its_worker(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        await jobs.add.enqueue(1)
+        [claim] = await store.claim_due(terms("a"), 1)
+        assert await store.start_alone(claim)
+        await store.release([claim])
+        assert not await store.start_alone(claim), "its claim is gone"
+        await store.claim_due(terms("a", LAPSED), 1)
+        assert (await self._rescued(store, max_rescues=1)).ready, "this time it was in company"
+
+    async def test_a_job_that_comes_to_an_end_of_its_own_is_no_suspect_any_more(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        await jobs.add.enqueue(1)
+        await store.claim_due(terms("a", LAPSED), 1)
+        await self._rescued(store)
+        [claim] = await store.claim_due(terms("a"), 1)
+        again = FinishedRun(
+            claim.job_id, claim.claim_no, JobStatus.RETRYING, error="E: x", retry_after=timedelta()
+        )
+        await store.finish([again])
+        [claim] = await store.claim_due(terms("a"), 1)
+        assert (claim.rescues, claim.attempt) == (0, 2)
+
+    async def test_every_failed_attempt_is_kept(self, harness: Harness, store: JobStore) -> None:
+        job_id = await jobs.add.enqueue(1)
+        for number, status in enumerate((JobStatus.RETRYING, JobStatus.FAILED), 1):
+            [claim] = await store.claim_due(terms("a"), 1)
+            error = f"E: {number}"
+            run = FinishedRun(
+                job_id, claim.claim_no, status, error=error, traceback="t", retry_after=timedelta()
+            )
+            assert await store.finish([run]) == {job_id}
+            assert await store.finish([run]) == {job_id}, "said twice, as after a lost answer"
+        attempts = (await harness.record(job_id)).attempts
+        assert [(it.attempt, it.error) for it in attempts] == [(1, "E: 1"), (2, "E: 2")]
+        assert {it.traceback for it in attempts} == {"t"}
+        assert all(it.started_at and it.started_at <= it.ended_at for it in attempts)
+
+    async def test_a_blocked_job_is_claimed_only_once_its_gate_opens(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        job_id = await jobs.add.enqueue(1)
+        [claim] = await store.claim_due(terms("a"), 1)
+        blocked = FinishedRun(
+            job_id,
+            claim.claim_no,
+            JobStatus.SCHEDULED,
+            error="E: closed",
+            spends_attempt=False,
+            blocked_on="gate",
+        )
+        await store.finish([blocked])
+        job = await harness.record(job_id)
+        assert (job.blocked_on, job.error, job.attempts) == ("gate", "E: closed", ())
+        assert await store.claim_due(terms("a"), 1) == []
+        assert await store.next_due(["default"]) is None
+        assert await store.unblock(["another"], 10, older_than=timedelta()) == []
+        assert await store.unblock(["gate"], 10, older_than=timedelta(hours=1)) == []
+        [ready] = await store.unblock(["another", "gate"], 10, older_than=timedelta())
+        assert ready.job_id == job_id
+        [claim] = await store.claim_due(terms("a"), 1)
+        assert claim.attempt == 1
+
+    async def test_lines_are_kept_in_order_and_read_by_pages(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        job_id = await jobs.add.enqueue(1)
+        [first] = await store.claim_due(terms("a", LAPSED), 1)
+        await store.say([line(first, 0, "a"), line(first, 1, "b")])
+        await self._rescued(store)
+        await store.say([line(first, 2, "too late")])
+        [second] = await store.claim_due(terms("b"), 1)
+        await store.say([line(second, 0, "c")])
+        found = await store.lines(job_id, after=None, limit=2)
+        assert found == [line(first, 0, "a"), line(first, 1, "b")]
+        rest = await store.lines(job_id, after=(found[-1].claim_no, found[-1].number), limit=2)
+        assert [it.message for it in rest] == ["c"]
+        assert await store.lines("unknown", after=None, limit=2) == []
+
+    async def _rescue(self, store: JobStore, max_rescues: int = 3) -> Rescue:
+        return await store.rescue(10, patience=LEASE, max_rescues=max_rescues)
+
+    async def _rescued(self, store: JobStore, max_rescues: int = 3) -> Rescue:
+        async def look() -> Rescue | None:
+            found = await self._rescue(store, max_rescues)
+            return found if found.ready or found.poison else None
 
         return await until(look)
 

@@ -74,7 +74,7 @@ def job_run(
     if local:
         from framework_m.cli.local import run_here  # noqa: PLC0415 - seldom wanted
 
-        say_json(run(run_here(job, values)))
+        say_json(run(run_here(application, job, values)))
         return DONE
     return run(_enqueue(application, name, values, wait=wait, timeout=timeout, as_json=as_json))
 

@@ -11,9 +11,11 @@ from framework_m.cli.console import CommandFailedError, complain
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import Claim
 from framework_m.core.jobs.context import JobContext
+from framework_m.core.jobs.run_log import RunLog
 
 if TYPE_CHECKING:
-    from framework_m.core.interfaces.job_store import ProgressReport
+    from framework_m.app import FrameworkM
+    from framework_m.core.interfaces.job_store import LogLine, ProgressReport
     from framework_m.core.jobs.registry import RegisteredJob
 
 
@@ -23,12 +25,22 @@ class _Terminal:
     def report(self, report: ProgressReport) -> None:
         complain(f"{report.percent or 0:.0f} % {report.message or ''}")
 
+    def say(self, line: LogLine) -> None:
+        complain(line.message)
 
-async def run_here(job: RegisteredJob, values: dict[str, Any]) -> Any:
+
+async def run_here(app: FrameworkM, job: RegisteredJob, values: dict[str, Any]) -> Any:
     """What the function returns, as JSON has it. One attempt, no timeout, no record."""
-    arguments = job.arguments.load(job.arguments.dump(values))
+    async with app:
+        return await _called(app, job, job.arguments.load(job.arguments.dump(values)))
+
+
+async def _called(app: FrameworkM, job: RegisteredJob, arguments: dict[str, Any]) -> Any:
     if job.arguments.context_parameter is not None:
-        arguments[job.arguments.context_parameter] = JobContext(_claim(job), _Terminal())
+        claim, terminal = _claim(job), _Terminal()
+        log = RunLog(claim, terminal, app.settings.job_log_lines)
+        context = JobContext(claim, log, terminal, app.ports)
+        arguments[job.arguments.context_parameter] = context
     function = job.function.function
     try:
         if asyncio.iscoroutinefunction(function):
@@ -52,6 +64,4 @@ def _claim(job: RegisteredJob) -> Claim:
         claim_no=1,
         enqueued_at=now,
         started_at=now,
-        user_id=None,
-        priority=2,
     )

@@ -13,6 +13,8 @@ FrameworkMError
 │   ├── ArgumentError
 │   ├── ResultError              a job returned what JSON cannot hold
 │   ├── JobTimeoutError
+│   ├── WorkerDiedError          kept as the error of an attempt
+│   ├── PoisonJobError           it killed every worker that ran it
 │   ├── JobFailedError           raised by a handle's result(), holds the job's own error
 │   └── JobNotFoundError
 ├── DocumentError
@@ -148,6 +150,20 @@ class JobTimeoutError(JobError):
     def __init__(self, job: str, seconds: float) -> None:
         super().__init__(f"job {job!r} ran longer than its timeout of {seconds:g} s")
         self.seconds = seconds
+
+
+class WorkerDiedError(JobError):
+    """The worker that ran a job stopped renewing its lease: killed, or cut off. Runs again."""
+
+    def __init__(self, worker: str | None) -> None:
+        super().__init__(f"the worker {worker} died, or was cut off, while it ran this")
+
+
+class PoisonJobError(JobError):
+    """A job killed every worker that ran it, also while it ran alone. It does not run again."""
+
+    def __init__(self, crashes: int) -> None:
+        super().__init__(f"it ran alone, and its worker died, {crashes} times")
 
 
 class JobNotFoundError(JobError):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from framework_m.core.doctypes.base import DocType
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from framework_m.core.interfaces.repository import Repositories, Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
-    from framework_m.core.jobs.decorator import JobFunction
+    from framework_m.core.jobs.function import JobCall, JobRequest
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.service import Jobs
 
@@ -44,15 +44,19 @@ class Transaction:
 
     @overload
     async def enqueue(
-        self, job: JobFunction[P, R], /, *args: P.args, **kwargs: P.kwargs
+        self, job: JobRequest[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> JobHandle[R]: ...
     @overload
     async def enqueue(self, job: str, /, **kwargs: Any) -> JobHandle[Any]: ...
     async def enqueue(
-        self, job: JobFunction[..., Any] | str, /, *args: Any, **kwargs: Any
+        self, job: JobRequest[..., Any] | str, /, *args: Any, **kwargs: Any
     ) -> JobHandle[Any]:
-        """Ask for a run that happens if this transaction commits: `JobFunction.enqueue`."""
+        """Ask for a run that happens if this transaction commits: `JobRequest.enqueue`."""
         return await self._jobs.enqueue_in(self.unit, job, args, kwargs)
+
+    async def enqueue_many(self, calls: Iterable[JobCall[R]]) -> Sequence[JobHandle[R]]:
+        """Ask for many runs at once: `JobRequest.enqueue_many`."""
+        return await self._jobs.enqueue_many_in(self.unit, calls)
 
     async def execute(self, statement: Any, rows: Any = None) -> Any:
         """Run a SQLAlchemy statement of your own in this transaction."""

@@ -17,7 +17,7 @@ def test_it_keeps_its_name_and_documentation() -> None:
     async def send() -> None:
         """Send it."""
 
-    assert (send.name, send.__doc__, send.options.queue) == ("send", "Send it.", "mail")
+    assert (send.name, send.__doc__, send.defaults.queue) == ("send", "Send it.", "mail")
 
 
 async def test_enqueue_without_an_open_application_says_what_to_do() -> None:

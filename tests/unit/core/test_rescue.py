@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from framework_m.core.errors import DatabaseUnavailableError, UnavailableError
-from framework_m.core.interfaces.job_store import Dispatch
+from framework_m.core.interfaces.job_store import Dispatch, Rescue
 from framework_m.core.jobs.rescue import Rescuer
 
 LAPSED = Dispatch("1", "add", "default", 2)
@@ -21,11 +21,11 @@ class Ports:
         self.lapsed = [LAPSED]
         self.error: UnavailableError | None = None
 
-    async def rescue(self, _limit: int, *, patience: timedelta) -> Sequence[Dispatch]:
+    async def rescue(self, _limit: int, *, patience: timedelta, max_rescues: int) -> Rescue:
         if self.error is not None:
             raise self.error
         found, self.lapsed = self.lapsed, []
-        return found
+        return Rescue(found, [])
 
     async def publish(self, jobs: Sequence[Dispatch]) -> None:
         assert jobs == [LAPSED]
@@ -40,7 +40,13 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def rescuer(ports: Ports) -> Rescuer:
     anything: Any = ports
-    return Rescuer(anything, anything, lease=timedelta(seconds=10), interval=timedelta(seconds=2))
+    return Rescuer(
+        anything,
+        anything,
+        lease=timedelta(seconds=10),
+        interval=timedelta(seconds=2),
+        max_rescues=3,
+    )
 
 
 async def test_a_lapsed_job_is_rescued(now: list[float]) -> None:

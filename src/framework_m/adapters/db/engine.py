@@ -41,6 +41,12 @@ class Database:
         """The same database with connections of its own, for another thread's event loop."""
         return Database(self.url, schema=self.schema, pool_size=0)
 
+    def reserved(self, connections: int) -> Database:
+        """The same database with so many connections that nobody else can use up."""
+        other = Database(self.url, schema=self.schema, pool_size=connections)
+        other._writer = self._writer
+        return other
+
     @contextlib.asynccontextmanager
     async def begin(self, *, rebuilding: bool = False) -> AsyncIterator[AsyncConnection]:
         """A writing transaction: committed on leaving, rolled back on error.

@@ -7,10 +7,30 @@ from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Float, Integer, and_, bindparam, insert, or_, select, update
+from sqlalchemy import (
+    Float,
+    Integer,
+    String,
+    Text,
+    and_,
+    bindparam,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
-from framework_m.core.doctypes.job_log import JobLog
+from framework_m.adapters.db.job_rescue_sql import attempts
+from framework_m.adapters.db.schema import (
+    UtcDateTime,
+    database_now,
+    job_attempt,
+    job_line,
+    job_log,
+)
+from framework_m.core.causes import Cause
+from framework_m.core.doctypes.job_log import JobAttempt, JobLog
+from framework_m.core.identity import User
 from framework_m.core.interfaces.job_store import Claim, Dispatch, Standing
 from framework_m.core.jobs.states import WAITING, JobStatus
 
@@ -19,7 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, RowMapping, Select, Update
 
-    from framework_m.core.interfaces.job_store import ClaimTerms, FinishedRun, NewJob
+    from framework_m.core.interfaces.job_store import ClaimTerms, FinishedRun, LogLine, NewJob
 
 _row = job_log.c
 WAITING_NAMES = tuple(status.value for status in WAITING)
@@ -34,14 +54,24 @@ _CLAIM_COLUMNS = (
     _row.claim_no,
     _row.enqueued_at,
     _row.started_at,
-    _row.user_id,
     _row.priority,
+    _row.rescues,
+    _row.user_id,
+    _row.user_roles,
+    _row.parent_id,
+    _row.correlation_id,
+    _row.trace_context,
     _row.scheduled_at,
 )
 
 
 def is_due() -> ColumnElement[bool]:
-    return and_(_row.status.in_(WAITING_NAMES), _row.scheduled_at <= database_now())
+    return and_(is_open(), _row.scheduled_at <= database_now())
+
+
+def is_open() -> ColumnElement[bool]:
+    """It waits for its time and for nothing else."""
+    return and_(_row.status.in_(WAITING_NAMES), _row.blocked_on.is_(None))
 
 
 def held(job_id: Any, claim_no: Any) -> ColumnElement[bool]:
@@ -53,18 +83,6 @@ def held(job_id: Any, claim_no: Any) -> ColumnElement[bool]:
     )
 
 
-def ready_again() -> dict[Any, Any]:
-    """What makes a running row waiting again, due now, the lost attempt not counted."""
-    return {
-        _row.attempt: _row.attempt - 1,
-        _row.status: JobStatus.QUEUED.value,
-        _row.scheduled_at: database_now(),
-        _row.updated_at: database_now(),
-        _row.lease_until: None,
-        _row.dispatched_at: None,
-    }
-
-
 NEW = insert(job_log).values(
     enqueued_at=database_now(),
     scheduled_at=database_now(),
@@ -73,6 +91,7 @@ NEW = insert(job_log).values(
     claim_no=0,
     rescues=0,
 )
+NEW_DELAYED = NEW.values(scheduled_at=database_now(bindparam("delay", type_=Float)))
 NEW_LATER = NEW.values(scheduled_at=bindparam("due_at", type_=UtcDateTime()))
 
 _FINISHING: dict[Any, Any] = {
@@ -98,8 +117,31 @@ WAIT = (
             _row.scheduled_at: database_now(bindparam("wait", type_=Float)),
             _row.dispatched_at: None,
             _row.attempt: _row.attempt - bindparam("refund", type_=Integer),
+            _row.blocked_on: bindparam("new_blocked_on", type_=String),
+            # It came to an end of its own.
+            _row.rescues: 0,
+            _row.crashes: 0,
         }
     )
+)
+
+
+FAILED_ATTEMPT = attempts(
+    bindparam("new_error", type_=Text), bindparam("new_traceback", type_=Text), _FENCE
+)
+
+
+LINE = insert(job_line).from_select(
+    ("job_id", "claim_no", "number", "at", "level", "logger", "message"),
+    select(
+        _row.name,
+        _row.claim_no,
+        bindparam("number", type_=Integer),
+        bindparam("at", type_=UtcDateTime()),
+        bindparam("level", type_=String),
+        bindparam("logger", type_=Text),
+        bindparam("message", type_=Text),
+    ).where(_FENCE),
 )
 
 MARK_DISPATCHED = (
@@ -124,7 +166,42 @@ def finish_parameters(run: FinishedRun) -> dict[str, Any]:
     if run.status.is_terminal:
         return {**common, "new_result": run.result}
     wait = run.retry_after.total_seconds() if run.retry_after else 0.0
-    return {**common, "wait": wait, "refund": int(not run.spends_attempt)}
+    refund = int(not run.spends_attempt)
+    return {**common, "wait": wait, "refund": refund, "new_blocked_on": run.blocked_on}
+
+
+BY_ID = select(job_log).where(_row.name == bindparam("job_id"))
+ATTEMPTS = (
+    select(job_attempt)
+    .where(job_attempt.c.job_id == bindparam("job_id"))
+    .order_by(job_attempt.c.claim_no)
+)
+
+
+def keeps_attempt(run: FinishedRun) -> bool:
+    """Whether it is told among the attempts: it went wrong, and was tried."""
+    return run.error is not None and run.blocked_on is None
+
+
+def attempt_parameters(run: FinishedRun) -> dict[str, Any]:
+    return {
+        "job_id": run.job_id,
+        "held_claim_no": run.claim_no,
+        "new_error": run.error,
+        "new_traceback": run.traceback,
+    }
+
+
+def line_parameters(line: LogLine) -> dict[str, Any]:
+    return {
+        "job_id": line.job_id,
+        "held_claim_no": line.claim_no,
+        "number": line.number,
+        "at": line.at,
+        "level": line.level,
+        "logger": line.logger,
+        "message": line.message,
+    }
 
 
 def statuses(job_ids: Collection[str]) -> Select[Any]:
@@ -145,6 +222,7 @@ def claim(terms: ClaimTerms, which: ColumnElement[bool]) -> Update:
             started_at=database_now(),
             updated_at=database_now(),
             completed_at=None,
+            is_alone=False,
             progress=None,
             progress_message=None,
         )
@@ -155,7 +233,15 @@ def claim(terms: ClaimTerms, which: ColumnElement[bool]) -> Update:
 def claims(rows: Iterable[Any]) -> list[Claim]:
     """RETURNING keeps no order: most urgent first, then oldest."""
     ordered = sorted(rows, key=attrgetter("priority", "scheduled_at", "name"))
-    return [Claim(*row[:11]) for row in ordered]
+    return [_claim(row) for row in ordered]
+
+
+def _claim(row: Any) -> Claim:
+    user = None
+    if row.user_id is not None:
+        user = User(row.user_id, frozenset(_parsed(row.user_roles) or ()))
+    cause = Cause(row.parent_id, row.correlation_id, row.trace_context)
+    return Claim(*(*row[:11], user, cause))
 
 
 def undispatched(limit: int, older_than: float) -> Select[Any]:
@@ -204,7 +290,11 @@ def standing(row: Any) -> Standing:
 
 
 def new_row(job: NewJob) -> dict[str, Any]:
-    later = {} if job.due_at is None else {"due_at": job.due_at}
+    later: dict[str, Any] = {}
+    if job.delay is not None:
+        later = {"delay": job.delay.total_seconds()}
+    elif job.due_at is not None:
+        later = {"due_at": job.due_at}
     return {
         **later,
         "name": job.job_id,
@@ -214,18 +304,28 @@ def new_row(job: NewJob) -> dict[str, Any]:
         "status": (JobStatus.SCHEDULED if later else JobStatus.QUEUED).value,
         "args": job.args,
         "max_attempts": job.max_attempts,
-        "user_id": job.user_id,
-        "parent_id": job.parent_id,
+        "user_id": None if job.user is None else job.user.id,
+        "user_roles": None if job.user is None else json.dumps(sorted(job.user.roles)),
+        "parent_id": job.cause.job_id,
+        "correlation_id": job.cause.correlation_id,
+        "trace_context": job.cause.trace_context,
+        "tags": json.dumps(job.tags) if job.tags else None,
     }
 
 
-def record(row: RowMapping) -> JobLog:
-    result = row["result"]
+def record(row: RowMapping, tried: Iterable[RowMapping] = ()) -> JobLog:
     return JobLog(
         **{
             **row,  # names of columns are names of fields
             "job_id": row["name"],
             "args": json.loads(row["args"]),
-            "result": None if result is None else json.loads(result),
+            "result": _parsed(row["result"]),
+            "tags": _parsed(row["tags"]) or (),
+            "user_roles": _parsed(row["user_roles"]) or (),
+            "attempts": tuple(JobAttempt(**attempt) for attempt in tried),
         }
     )
+
+
+def _parsed(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, func, select, tuple_, update
 
 from framework_m.adapters.db import job_log_sql as sql
-from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
-from framework_m.core.errors import DatabaseUnavailableError
+from framework_m.adapters.db import job_rescue_sql as rescue_sql
+from framework_m.adapters.db.schema import UtcDateTime, database_now, job_line, job_log
+from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, WorkerDiedError
 from framework_m.core.ids import uuid7
+from framework_m.core.interfaces.job_store import LogLine, Rescue
+from framework_m.core.jobs.execution import summary
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
@@ -39,21 +42,29 @@ _row = job_log.c
 class JobLogStore:
     """Keeps jobs in the table `job_log`.
 
+    reserved: the same database with connections of its own, for workers and the relay: however
+        many connections jobs and requests use, claims and outcomes have theirs.
     notify_channel: announce new jobs there in the inserting transaction (PostgreSQL NOTIFY), for
     a queue whose messages are the rows themselves.
     """
 
-    def __init__(self, database: Database, *, notify_channel: str | None = None) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        *,
+        reserved: Database | None = None,
+        notify_channel: str | None = None,
+    ) -> None:
+        self._shared = database
+        self._database = reserved or database
         self._notify_channel = notify_channel if database.is_postgresql else None
 
     async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
-        for statement, some in (
-            (sql.NEW, [job for job in jobs if job.due_at is None]),
-            (sql.NEW_LATER, [job for job in jobs if job.due_at is not None]),
-        ):
-            if some:
-                await unit.execute(statement, [sql.new_row(job) for job in some])
+        rows: dict[Any, list[dict[str, Any]]] = {}
+        for job in jobs:
+            rows.setdefault(_insertion(job), []).append(sql.new_row(job))
+        for statement, some in rows.items():
+            await unit.execute(statement, some)
         if self._notify_channel:
             for queue in {job.queue for job in jobs}:
                 await unit.execute(select(func.pg_notify(self._notify_channel, queue)))
@@ -85,7 +96,10 @@ class JobLogStore:
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
         ended = [run for run in runs if run.status.is_terminal]
         again = [run for run in runs if not run.status.is_terminal]
+        failed = [sql.attempt_parameters(run) for run in runs if sql.keeps_attempt(run)]
         async with self._database.begin() as connection:
+            if failed:
+                await connection.execute(sql.FAILED_ATTEMPT, failed)
             for statement, some in ((sql.END, ended), (sql.WAIT, again)):
                 if some:
                     await connection.execute(statement, [sql.finish_parameters(r) for r in some])
@@ -102,7 +116,7 @@ class JobLogStore:
                 await connection.execute(
                     update(job_log)
                     .where(sql.held(claim.job_id, claim.claim_no))
-                    .values(sql.ready_again())
+                    .values(rescue_sql.ready_again())
                 )
             await self._announce(connection, {claim.queue for claim in claims})
 
@@ -123,26 +137,44 @@ class JobLogStore:
             still = {name for name, claim_no in rows if held[name] == claim_no}
         return frozenset(held.keys() - still)
 
-    async def rescue(self, limit: int, *, patience: timedelta) -> Sequence[Dispatch]:
-        lapsed = (
-            select(_row.name)
-            .where(_row.status == JobStatus.RUNNING.value, _row.lease_until < database_now())
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
+    async def start_alone(self, claim: Claim) -> bool:
+        async with self._database.begin() as connection:
+            done = await connection.execute(
+                update(job_log).where(sql.held(claim.job_id, claim.claim_no)).values(is_alone=True)
+            )
+        return bool(done.rowcount)
+
+    async def rescue(self, limit: int, *, patience: timedelta, max_rescues: int) -> Rescue:
         asked_at = time.monotonic()
         async with self._database.begin() as connection:
             if time.monotonic() - asked_at > patience.total_seconds():
                 raise DatabaseUnavailableError("somebody kept its write lock for long")
-            rows = await connection.execute(
-                update(job_log)
-                .where(_row.name.in_(lapsed))
-                .values({**sql.ready_again(), _row.rescues: _row.rescues + 1})
-                .returning(*sql.DISPATCH_COLUMNS)
+            lapsed = (await connection.execute(rescue_sql.lapsed(limit))).all()
+            for worker, job_ids in rescue_sql.by_worker(lapsed).items():
+                error = summary(WorkerDiedError(worker))
+                await connection.execute(rescue_sql.crashed_attempts(error, job_ids))
+            poison = [row for row in lapsed if row.crashes >= max_rescues]
+            for row in poison:
+                error = summary(PoisonJobError(row.crashes))
+                await connection.execute(rescue_sql.poison(row.name, error))
+            ready = await self._make_ready(
+                connection, [row.name for row in lapsed if row not in poison], rescue_sql.rescued()
             )
-            jobs = sql.dispatches(rows)
-            await self._announce(connection, {job.queue for job in jobs})
-        return jobs
+        return Rescue(ready, [row.name for row in poison])
+
+    async def unblock(
+        self, gates: Collection[str], limit: int, *, older_than: timedelta
+    ) -> Sequence[Dispatch]:
+        blocked = rescue_sql.blocked(gates, limit, older_than.total_seconds())
+        if not await self._database.fetch(blocked):
+            return []  # the rule; SQLite's write lock is not asked for
+        async with self._database.begin() as connection:
+            found = await connection.execute(blocked.with_for_update(skip_locked=True))
+            return await self._make_ready(connection, list(found.scalars()), rescue_sql.unblocked())
+
+    async def say(self, lines: Sequence[LogLine]) -> None:
+        async with self._database.begin() as connection:
+            await connection.execute(sql.LINE, [sql.line_parameters(line) for line in lines])
 
     async def report(self, reports: Sequence[ProgressReport]) -> None:
         async with self._database.begin() as connection:
@@ -213,34 +245,69 @@ class JobLogStore:
     async def next_due(self, queues: Sequence[str]) -> timedelta | None:
         columns = (database_now().label("now"), func.min(_row.scheduled_at, type_=UtcDateTime()))
         async with self._database.read() as connection:
-            waiting = select(*columns).where(
-                _row.status.in_(sql.WAITING_NAMES), _row.queue.in_(queues)
-            )
+            waiting = select(*columns).where(sql.is_open(), _row.queue.in_(queues))
             now, due = (await connection.execute(waiting)).one()
         return None if due is None else due - now
 
     async def get(self, job_id: str) -> JobLog | None:
-        async with self._database.read() as connection:
-            rows = await connection.execute(select(job_log).where(_row.name == job_id))
-            found = rows.mappings().first()
-        return None if found is None else sql.record(found)
+        async with self._shared.read() as connection:
+            found = (await connection.execute(sql.BY_ID, {"job_id": job_id})).mappings().first()
+            if found is None:
+                return None
+            # Most jobs go well the first time, and are looked at often until they have.
+            went_well = found["claim_no"] <= 1 and not (found["error"] or found["rescues"])
+            if went_well:
+                return sql.record(found)
+            attempts = await connection.execute(sql.ATTEMPTS, {"job_id": job_id})
+            return sql.record(found, attempts.mappings().all())
+
+    async def lines(
+        self, job_id: str, *, after: tuple[int, int] | None, limit: int
+    ) -> Sequence[LogLine]:
+        query = select(*_LINE_COLUMNS).where(job_line.c.job_id == job_id)
+        if after is not None:
+            query = query.where(tuple_(job_line.c.claim_no, job_line.c.number) > after)
+        ordered = query.order_by(job_line.c.claim_no, job_line.c.number).limit(limit)
+        return [LogLine(*row) for row in await self._shared.fetch(ordered)]
 
     async def list(self, wanted: JobFilter) -> Sequence[JobLog]:
         query = select(job_log).order_by(_row.name.desc()).limit(wanted.limit)
-        for column, value in (
-            (_row.status, wanted.status),
-            (_row.job_name, wanted.job_name),
-            (_row.queue, wanted.queue),
-        ):
+        for name in _FILTERS:
+            value = getattr(wanted, name)
             if value is not None:
-                query = query.where(column == value)
+                query = query.where(_row[name] == value)
         if wanted.before is not None:
             query = query.where(_row.name < wanted.before)
-        async with self._database.read() as connection:
+        async with self._shared.read() as connection:
             rows = await connection.execute(query)
             return [sql.record(row) for row in rows.mappings()]
+
+    async def _make_ready(
+        self, connection: Any, job_ids: Collection[str], changes: dict[Any, Any]
+    ) -> Sequence[Dispatch]:
+        if not job_ids:
+            return []
+        rows = await connection.execute(
+            update(job_log)
+            .where(_row.name.in_(job_ids))
+            .values(changes)
+            .returning(*sql.DISPATCH_COLUMNS)
+        )
+        ready = sql.dispatches(rows)
+        await self._announce(connection, {job.queue for job in ready})
+        return ready
 
     async def _announce(self, connection: Any, queues: Collection[str]) -> None:
         if self._notify_channel:
             for queue in queues:
                 await connection.execute(select(func.pg_notify(self._notify_channel, queue)))
+
+
+_FILTERS = ("status", "job_name", "queue", "user_id", "parent_id", "correlation_id")
+_LINE_COLUMNS = tuple(job_line.c[field.name] for field in fields(LogLine))
+
+
+def _insertion(job: NewJob) -> Any:
+    if job.delay is not None:
+        return sql.NEW_DELAYED
+    return sql.NEW if job.due_at is None else sql.NEW_LATER

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -16,13 +18,24 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    false,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
 from framework_m.adapters.db.types import UtcDateTime
 
-__all__ = ["UtcDateTime", "database_now", "job_log", "metadata", "naming_series"]
+__all__ = [
+    "UtcDateTime",
+    "database_now",
+    "job_attempt",
+    "job_line",
+    "job_log",
+    "metadata",
+    "naming_series",
+]
 
 metadata = MetaData()
 
@@ -77,17 +90,28 @@ job_log = Table(
     Column("attempt", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False),
     Column("user_id", NAME),
+    Column("user_roles", Text),
     Column("worker", NAME),
     Column("parent_id", ID),
+    Column("correlation_id", NAME),
+    Column("trace_context", Text),
+    Column("tags", Text),
+    Column("unique_key", NAME),
+    Column("schedule", NAME),
     Column("progress", Double),
     Column("progress_message", Text),
     Column("claim_no", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
     Column("rescues", Integer, nullable=False),
     Column("dispatched_at", UtcDateTime),
+    Column("blocked_on", NAME),
+    Column("is_alone", Boolean, nullable=False, server_default=false()),
+    Column("crashes", Integer, nullable=False, server_default=text("0")),
 )
 
 _waiting = job_log.c.status.in_(("Queued", "Scheduled", "Retrying"))
+_open = and_(_waiting, job_log.c.blocked_on.is_(None))
+_blocked = job_log.c.blocked_on.is_not(None)
 _running = job_log.c.status == "Running"
 
 Index(
@@ -96,12 +120,51 @@ Index(
     job_log.c.priority,
     job_log.c.scheduled_at,
     job_log.c.name,
-    postgresql_where=_waiting,
-    sqlite_where=_waiting,
+    postgresql_where=_open,
+    sqlite_where=_open,
+)
+Index(
+    "ix_job_log_blocked",
+    job_log.c.blocked_on,
+    job_log.c.name,
+    postgresql_where=_blocked,
+    sqlite_where=_blocked,
 )
 Index("ix_job_log_lease", job_log.c.lease_until, postgresql_where=_running, sqlite_where=_running)
 Index("ix_job_log_status", job_log.c.status, job_log.c.name)
 Index("ix_job_log_job_name", job_log.c.job_name, job_log.c.name)
+
+
+def _job_id() -> Column[str]:
+    return Column("job_id", ID, ForeignKey(job_log.c.name, ondelete="CASCADE"), primary_key=True)
+
+
+job_attempt = Table(
+    "job_attempt",
+    metadata,
+    _job_id(),
+    Column("claim_no", Integer, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("worker", NAME),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("traceback", Text),
+)
+"""Runs that did not succeed."""
+
+job_line = Table(
+    "job_line",
+    metadata,
+    _job_id(),
+    Column("claim_no", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("logger", Text),
+    Column("message", Text, nullable=False),
+)
+"""What runs said."""
 
 naming_series = Table(
     "naming_series",

@@ -1,4 +1,4 @@
-"""Joining the transaction of an SQLAlchemy session that the application already has."""
+"""SQLAlchemy sessions: joining one that the application has, and opening one for a job."""
 
 from __future__ import annotations
 
@@ -45,13 +45,45 @@ async def joined(session: object, database: Database) -> AsyncIterator[UnitOfWor
         yield unit
 
 
+@contextlib.asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[AsyncSession]:
+    """A session of its own, joined, and committed at the end of the block."""
+    async with AsyncSession(database.engine, expire_on_commit=False) as session:
+        # No connection yet: the transaction begins with the first statement.
+        with _SessionUnit(session, None, database).entered():
+            yield session
+        with translated_errors():
+            await session.commit()
+
+
 class _SessionUnit(UnitOfWork):
-    """Hands to the session what is to follow its commit or its rollback."""
+    """Hands to the session what is to follow its commit or its rollback.
+
+    It follows the session from one transaction into the next.
+    """
 
     def __init__(self, session: AsyncSession, connection: Any, database: Database) -> None:
         super().__init__(connection, database)
         self._session = session
         self._follower = _follower_of(session.sync_session)
+
+    async def execute(self, statement: Any, rows: Any = None) -> Any:
+        if self._innermost() is self:
+            await self._follow()
+        return await super().execute(statement, rows)
+
+    @contextlib.asynccontextmanager
+    async def nested(self) -> AsyncIterator[UnitOfWork]:
+        if self._innermost() is self:
+            await self._follow()
+        async with super().nested() as inner:
+            yield inner
+
+    async def _follow(self) -> None:
+        with translated_errors():
+            self.connection = await self._session.connection()
+        if self._follower.failure is None:
+            self._failure = None  # it was that of an earlier transaction
 
     @contextlib.asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

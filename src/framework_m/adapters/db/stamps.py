@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from framework_m.adapters.db import series
 from framework_m.adapters.db.refusals import writing_errors
 from framework_m.core.doctypes.naming import Series, checked_name, name_from
-from framework_m.core.identity import acting_user
+from framework_m.core.identity import acting_user_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ async def name_new(
 
 def stamp_new(documents: Sequence[DocType], now: datetime) -> None:
     """Version and stamps. An owner and a creation that are there are kept, for imports."""
-    user = acting_user()
+    user = acting_user_id()
     for document in documents:
         held = document.__dict__
         held.update(version=1, modified=now, modified_by=user)
@@ -55,4 +55,6 @@ def stamp_new(documents: Sequence[DocType], now: datetime) -> None:
 
 
 def stamp_changed(document: DocType, now: datetime) -> None:
-    document.__dict__.update(version=document.version + 1, modified=now, modified_by=acting_user())
+    document.__dict__.update(
+        version=document.version + 1, modified=now, modified_by=acting_user_id()
+    )

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from framework_m.adapters.db.engine import translated_errors
-from framework_m.core.errors import TransactionFailedError
+from framework_m.core.errors import ConfigurationError, TransactionFailedError
 from framework_m.core.interfaces.unit_of_work import (
     UnitOfWorkProtocol,
     current_unit_of_work,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
     from framework_m.adapters.db.engine import Database
 
@@ -157,6 +157,18 @@ class UnitsOfWork:
 
         async with joined(session, self._database) as unit:
             yield unit
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        if self.current() is not None:
+            raise ConfigurationError(
+                "a session has its own transaction, and this context has one already: open the "
+                "session first, or use the transaction's own `execute`"
+            )
+        from framework_m.adapters.db.session import opened  # noqa: PLC0415 - as above
+
+        async with opened(self._database) as session:
+            yield session
 
     @contextlib.asynccontextmanager
     async def _begun(self) -> AsyncIterator[UnitOfWork]:

@@ -6,6 +6,7 @@ updates, so that a dependency resolved late can receive another run's Context.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from taskiq import AsyncBroker, AsyncTaskiqDecoratedTask
@@ -48,6 +49,7 @@ class JobBrokerMixin(AsyncBroker):
         """After taskiq's own constructor."""
         self.decorator_class = _Registered
         self.id_generator = uuid7
+        self.run_dependencies: ContextVar[dict[Any, Any]] = ContextVar("run_dependencies")
 
     def bind(self, ports: WorkerPorts) -> None:
         """Give it the application's jobs to run."""
@@ -57,8 +59,8 @@ class JobBrokerMixin(AsyncBroker):
 
     @property
     def custom_dependency_context(self) -> dict[Any, Any]:
-        """A copy for each run."""
-        return dict(self._dependency_context)
+        """A copy for each run, with what is the run's own."""
+        return {**self._dependency_context, **self.run_dependencies.get({})}
 
     @custom_dependency_context.setter
     def custom_dependency_context(self, context: dict[Any, Any]) -> None:

@@ -1,9 +1,11 @@
-"""Records what runs did: outcomes and progress, in batches, by one writer per worker."""
+"""Records what runs did and said: outcomes, progress, lines; in batches, one writer per worker."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,10 @@ from framework_m.core.jobs import execution
 from framework_m.core.outage import Outage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from framework_m.core.interfaces.job_queue import Delivery, JobQueueProtocol
-    from framework_m.core.interfaces.job_store import FinishedRun, JobStore, ProgressReport
+    from framework_m.core.interfaces.job_store import FinishedRun, JobStore, LogLine, ProgressReport
     from framework_m.core.outbox.relay import Relay
 
 logger = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ _BATCH = 500
 _PROGRESS_INTERVAL = 0.2
 _LAST_TRY_AFTER = 10.0
 
+_Told = tuple[Sequence["ProgressReport"], Sequence["LogLine"]]
 _Finished = tuple["FinishedRun", "Delivery", "asyncio.Future[bool]"]
 
 
@@ -41,6 +44,9 @@ class Recorder:
         self._relay = relay
         self._finished: list[_Finished] = []
         self._progress: dict[str, ProgressReport] = {}
+        self._lines: list[LogLine] = []
+        self._home = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._work = asyncio.Event()
         self._closing = asyncio.Event()
         self._give_up = asyncio.Event()
@@ -62,11 +68,12 @@ class Recorder:
         last_try.cancel()
 
     def report(self, report: ProgressReport) -> None:
-        """Progress: the latest of a run is kept until the next write."""
-        self._progress[report.job_id] = report
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_PROGRESS_INTERVAL, self._progress_is_due)
+        """Progress, from any thread: the latest of a run is kept until the next write."""
+        self._at_home(lambda: self._progress.update({report.job_id: report}))
+
+    def say(self, line: LogLine) -> None:
+        """A line, from any thread."""
+        self._at_home(lambda: self._lines.append(line))
 
     async def finish(self, run: FinishedRun, delivery: Delivery) -> bool:
         """Returns once the outcome is committed; False if the claim had been lost."""
@@ -74,6 +81,18 @@ class Recorder:
         self._finished.append((run, delivery, done))
         self._work.set()
         return await done
+
+    def _at_home(self, note: Callable[[], None]) -> None:
+        """Note it in the event loop's own thread, and have it written before long."""
+        if threading.get_ident() == self._thread:
+            self._note(note)
+        else:
+            self._home.call_soon_threadsafe(self._note, note)
+
+    def _note(self, note: Callable[[], None]) -> None:
+        note()
+        if self._timer is None:
+            self._timer = self._home.call_later(_PROGRESS_INTERVAL, self._progress_is_due)
 
     def _progress_is_due(self) -> None:
         self._timer = None
@@ -88,16 +107,17 @@ class Recorder:
             self._timer.cancel()
 
     async def _write_all(self) -> None:
-        while self._progress or self._finished:
-            # Progress first: a row that has ended takes no more of it.
-            reports, self._progress = list(self._progress.values()), {}
+        while self._progress or self._lines or self._finished:
+            # What was told goes first: a row that has ended takes no more of it.
+            told = list(self._progress.values()), self._lines
+            self._progress, self._lines = {}, []
             batch, self._finished = self._finished[:_BATCH], self._finished[_BATCH:]
-            if not await self._write(reports, batch):
+            if not await self._write(told, batch):
                 return
 
-    async def _write(self, reports: Sequence[ProgressReport], batch: Sequence[_Finished]) -> bool:
+    async def _write(self, told: _Told, batch: Sequence[_Finished]) -> bool:
         runs = [run for run, _, _ in batch]
-        kept = await self._stored(reports, runs)
+        kept = await self._stored(told, runs)
         if kept is None:
             logger.error("%d outcomes were not recorded; those jobs will run again", len(batch))
             kept = frozenset()
@@ -114,14 +134,17 @@ class Recorder:
                 done.set_result(run.job_id in kept)
         return not self._give_up.is_set()
 
-    async def _stored(
-        self, reports: Sequence[ProgressReport], runs: Sequence[FinishedRun]
-    ) -> frozenset[str] | None:
+    async def _stored(self, told: _Told, runs: Sequence[FinishedRun]) -> frozenset[str] | None:
         """Commit, for as long as it takes; None if it was given up."""
+        reports, lines = told
         while True:
             try:
                 if reports:
                     await self._store.report(reports)
+                    reports = ()
+                if lines:
+                    await self._store.say(lines)
+                    lines = ()
                 kept = await self._finish(runs) if runs else frozenset[str]()
             except UnavailableError as error:
                 if self._give_up.is_set():

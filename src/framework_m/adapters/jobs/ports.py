@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framework_m.adapters.jobs.broker import JobBrokerMixin
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.jobs.context import JobServices
     from framework_m.core.jobs.registry import JobRegistry
     from framework_m.core.outbox.relay import Relay
 
@@ -33,12 +34,16 @@ class WorkerPorts:
     relay: Relay
     enqueue: Callable[[str, list[Any], dict[str, Any], str], Awaitable[object]]
     """By name, positional and keyword arguments, and the id the job shall have."""
+    services: JobServices
+    """What jobs find in their context."""
     lease_store: Callable[[], AbstractAsyncContextManager[JobStore]]
     """Opens a store with a connection of its own, in whichever event loop asks."""
     lease: timedelta
     stop_grace: float
     sweep_interval: float
     concurrency: int
+    max_rescues: int
+    log_lines: int
 
     def terms(self, queues: tuple[str, ...] | None = None) -> ClaimTerms:
         """The terms of one new worker; by default it serves every queue that a function names."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from taskiq import TaskiqMessage
@@ -20,6 +20,7 @@ from framework_m.adapters.jobs.broker import JobBrokerMixin
 from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
 from framework_m.adapters.jobs.wakeup import Wakeup
+from framework_m.core.causes import follow
 from framework_m.core.errors import (
     ArgumentError,
     ConfigurationError,
@@ -27,13 +28,16 @@ from framework_m.core.errors import (
     UnavailableError,
     UnknownJobError,
 )
+from framework_m.core.identity import become
 from framework_m.core.interfaces.job_store import ClaimTerms
 from framework_m.core.jobs import execution
 from framework_m.core.jobs.context import JobContext
+from framework_m.core.jobs.rescue import is_suspect
+from framework_m.core.jobs.run_log import RunLog, listen_to_logging
 from framework_m.core.outage import Outage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from concurrent.futures import Executor
 
     from framework_m.core.interfaces.job_queue import Delivery
@@ -117,19 +121,62 @@ class JobReceiver(Receiver):
                 await outage.wait(error, stop)
                 continue
             outage.over()
-            for delivery in deliveries:
-                self._start(delivery)
+            await self._begin(deliveries, stop)
 
     async def _interrupt_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._ports.queue.interrupt()
         self._slot_freed.call()
 
-    def _start(self, delivery: Delivery) -> None:
+    async def _begin(self, deliveries: Sequence[Delivery], stop: asyncio.Event) -> None:
+        runs = [self._hold(delivery) for delivery in deliveries]
+        suspects = [run for run in runs if is_suspect(run.delivery.claim)]
+        for run in runs:
+            if run not in suspects:
+                self._start(run)
+        for run in suspects:
+            await self._run_alone(run, stop)
+
+    def _hold(self, delivery: Delivery) -> _Run:
         claim = delivery.claim
         self._leases.hold(claim.job_id, claim.claim_no)
         run = self._runs[claim.job_id] = _Run(delivery)
-        run.runner = asyncio.create_task(self._run(run), name=f"job {claim.job_id}")
+        return run
+
+    def _start(self, run: _Run) -> None:
+        name = f"job {run.delivery.claim.job_id}"
+        run.runner = asyncio.create_task(self._run(run), name=name)
+
+    async def _run_alone(self, run: _Run, stop: asyncio.Event) -> None:
+        """With nothing else at work in this process: if it dies, this job is to blame."""
+        await self._until(lambda: run.unwanted or not self._is_busy(), stop)
+        if stop.is_set() or run.unwanted or not await self._noted_alone(run, stop):
+            return
+        job_id = run.delivery.claim.job_id
+        logger.warning("%s runs alone: it was there when workers died", job_id)
+        self._start(run)
+        await self._until(lambda: not self._is_busy(), stop)
+
+    def _is_busy(self) -> bool:
+        return any(run.runner is not None for run in self._runs.values())
+
+    async def _until(self, done: Callable[[], bool], stop: asyncio.Event) -> None:
+        while not done() and not stop.is_set():
+            await self._slot_freed.wait_beyond(self._slot_freed.calls, 60)
+
+    async def _noted_alone(self, run: _Run, stop: asyncio.Event) -> bool:
+        """Whether that it runs alone was noted; not at `stop`, nor if its claim was lost."""
+        outage = Outage("worker")
+        while not stop.is_set():
+            try:
+                noted = await self._ports.store.start_alone(run.delivery.claim)
+            except UnavailableError as error:
+                await outage.wait(error, stop)
+                continue
+            if not noted:
+                self._let_go([run])
+            return noted
+        return False
 
     async def _run(self, run: _Run) -> None:
         claim = run.delivery.claim
@@ -142,10 +189,7 @@ class JobReceiver(Receiver):
             # Ours, not the job's: the lease lapses and the job is rescued.
             logger.exception("%s %s: no outcome", claim.job_name, claim.job_id)
         finally:
-            self._leases.drop(claim.job_id, claim.claim_no)
-            if self._runs.get(claim.job_id) is run:
-                del self._runs[claim.job_id]
-            self._slot_freed.call()
+            self._take_out(run)
 
     async def _outcome(self, claim: Claim) -> FinishedRun:
         job = self._ports.registry.find(claim.job_name)
@@ -155,12 +199,23 @@ class JobReceiver(Receiver):
             values = job.arguments.load(claim.args)
         except ArgumentError as error:
             return execution.failed(job, claim, error)
+        context = self._enter(claim)
         if job.arguments.context_parameter is not None:
-            values[job.arguments.context_parameter] = JobContext(claim, self._recorder)
+            values[job.arguments.context_parameter] = context
         message = TaskiqMessage.model_construct(
             task_id=claim.job_id, task_name=claim.job_name, labels={}, args=[], kwargs=values
         )
         return await self._execute(job, claim, message)
+
+    def _enter(self, claim: Claim) -> JobContext:
+        """From here on this context is the job's: it acts, logs and enqueues as the job."""
+        log = RunLog(claim, self._recorder, self._ports.log_lines)
+        listen_to_logging(log)
+        become(claim.user)
+        follow(replace(claim.cause, job_id=claim.job_id))
+        context = JobContext(claim, log, self._recorder, self._ports.services)
+        self._ports.broker.run_dependencies.set({JobContext: context})
+        return context
 
     async def _execute(
         self, job: RegisteredJob, claim: Claim, message: TaskiqMessage
@@ -200,9 +255,23 @@ class JobReceiver(Receiver):
         lost = [self._runs[job_id] for job_id in job_ids if job_id in self._runs]
         if lost:
             logger.error("lost the claims of %s: cancelled here", sorted(job_ids))
+            self._let_go(lost)
+
+    def _let_go(self, lost: list[_Run]) -> None:
+        """What they hold is somebody else's now."""
         for run in lost:
             self._ports.queue.forget(run.delivery)
         self._cancel(lost)
+        for run in lost:
+            if run.runner is None:  # it never began, so nothing else would take it out
+                self._take_out(run)
+
+    def _take_out(self, run: _Run) -> None:
+        claim = run.delivery.claim
+        self._leases.drop(claim.job_id, claim.claim_no)
+        if self._runs.get(claim.job_id) is run:
+            del self._runs[claim.job_id]
+        self._slot_freed.call()
 
     def _cancel(self, runs: list[_Run]) -> None:
         for run in runs:

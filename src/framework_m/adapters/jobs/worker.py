@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.jobs.receiver import JobReceiver
+from framework_m.core.jobs.parking import Unparker
 from framework_m.core.jobs.rescue import Rescuer
+from framework_m.core.jobs.run_log import logging_heard
 from framework_m.core.outage import every
 
 if TYPE_CHECKING:
@@ -29,15 +31,24 @@ async def run_worker(
         broker, threads, max_async_tasks=ports.concurrency, terms=ports.terms(queues)
     )
     interval = timedelta(seconds=ports.sweep_interval)
-    rescuer = Rescuer(ports.store, ports.relay, lease=ports.lease, interval=interval)
-    sweeping = asyncio.create_task(
-        every(ports.sweep_interval, rescuer.sweep, stop, who="rescue"), name="rescue"
+    rescuer = Rescuer(
+        ports.store,
+        ports.relay,
+        lease=ports.lease,
+        interval=interval,
+        max_rescues=ports.max_rescues,
     )
+    unparker = Unparker(ports.store, ports.relay, ports.registry)
+    sweeps = [
+        asyncio.create_task(every(ports.sweep_interval, sweep, stop, who=name), name=name)
+        for name, sweep in (("rescue", rescuer.sweep), ("parked jobs", unparker.sweep))
+    ]
     try:
-        await receiver.listen(stop)
+        with logging_heard():
+            await receiver.listen(stop)
     finally:
         stop.set()
-        await sweeping
+        await asyncio.gather(*sweeps)
         # A thread cannot be stopped; whoever owns the process decides whether to wait for it.
         threads.shutdown(wait=False, cancel_futures=True)
         await broker.shutdown()

@@ -10,6 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from framework_m.core.jobs.states import JobStatus
 
 
+class JobAttempt(BaseModel):
+    """One run that did not succeed. Times are aware and in UTC."""
+
+    model_config = ConfigDict(frozen=True)
+
+    attempt: int
+    worker: str | None
+    started_at: datetime | None
+    ended_at: datetime
+    error: str = Field(description="`Type: message`.")
+    traceback: str | None
+
+
 class JobLog(BaseModel):
     """One job. Times are aware and in UTC."""
 
@@ -31,11 +44,27 @@ class JobLog(BaseModel):
     updated_at: datetime
     attempt: int = Field(description="Tries so far, the running one included.")
     max_attempts: int
+    attempts: tuple[JobAttempt, ...] = Field(
+        (), description="The runs that did not succeed; only where one job is asked for."
+    )
     user_id: str | None = None
+    user_roles: tuple[str, ...] = Field((), description="What the user was when it was enqueued.")
     worker: str | None = Field(None, description="Who runs it, or ran it last.")
     parent_id: str | None = Field(None, description="The job that enqueued it.")
+    correlation_id: str | None = Field(
+        None, description="Shared by all jobs that go back to one; its own id if it is the first."
+    )
+    trace_context: str | None = Field(None, description="W3C traceparent.")
+    tags: tuple[str, ...] = ()
+    unique_key: str | None = None
+    schedule: str | None = Field(None, description="The schedule that enqueued it.")
     progress: float | None = Field(None, description="Percent, 0 to 100.")
     progress_message: str | None = None
+    claim_no: int = Field(0, description="How often it was claimed: the fencing token.")
+    lease_until: datetime | None = Field(None, description="While Running: when its claim lapses.")
+    rescues: int = Field(0, description="Deaths of its workers since it last came to an end.")
+    dispatched_at: datetime | None = Field(None, description="When its message was sent.")
+    blocked_on: str | None = Field(None, description="What it waits for, other than its time.")
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from framework_m.core.causes import NO_CAUSE, Cause
+from framework_m.core.identity import User
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
@@ -26,10 +28,13 @@ class NewJob:
     args: str
     max_attempts: int
     priority: int = 2
-    user_id: str | None = None
-    parent_id: str | None = None
+    user: User | None = None
+    cause: Cause = NO_CAUSE
+    tags: tuple[str, ...] = ()
+    delay: timedelta | None = None
+    """How long it waits from now, by the database's clock."""
     due_at: datetime | None = None
-    """When it may run; None is at once."""
+    """When it may run. Without either it may at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,12 @@ class Claim:
     claim_no: int
     enqueued_at: datetime
     started_at: datetime
-    user_id: str | None
-    priority: int
+    priority: int = 2
+    rescues: int = 0
+    """How often its worker has died since it last came to an end of its own."""
+    user: User | None = None
+    cause: Cause = NO_CAUSE
+    """Where the job comes from: its parent, its correlation id, its trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,8 @@ class FinishedRun:
     """With a waiting status: how long from now the next attempt is due."""
     spends_attempt: bool = True
     """False if this run does not count towards the job's attempts."""
+    blocked_on: str | None = None
+    """With a waiting status: the gate that it waits for, instead of a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,30 @@ class ProgressReport:
     claim_no: int
     percent: float | None
     message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """Something that a run said; numbered per run, from 0."""
+
+    job_id: str
+    claim_no: int
+    number: int
+    at: datetime
+    level: str
+    message: str
+    logger: str | None = None
+    """The name of the `logging` logger that it came through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """What became of some jobs whose worker died."""
+
+    ready: Sequence[Dispatch]
+    """They may run again."""
+    poison: Sequence[str]
+    """They have killed too many workers, and are Failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +152,9 @@ class JobFilter:
     status: JobStatus | None = None
     job_name: str | None = None
     queue: str | None = None
+    user_id: str | None = None
+    parent_id: str | None = None
+    correlation_id: str | None = None
     limit: int = 50
     before: str | None = None
     """Only jobs older than this id: the cursor of a page."""
@@ -143,7 +181,7 @@ class JobStore(Protocol):
         """Claim those of the named jobs that are due; the others are left alone."""
 
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
-        """Record outcomes; the ids of those that still held their claim."""
+        """Record outcomes; the ids of those that still held their claim. Twice is harmless."""
 
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give claims back unrun, at once and without spending an attempt."""
@@ -151,12 +189,28 @@ class JobStore(Protocol):
     async def renew(self, held: Mapping[str, int], terms: ClaimTerms) -> frozenset[str]:
         """Extend the leases of `{job_id: claim_no}`; the ids that are no longer held."""
 
-    async def rescue(self, limit: int, *, patience: timedelta) -> Sequence[Dispatch]:
-        """Make jobs whose lease has lapsed ready again; those that were.
+    async def start_alone(self, claim: Claim) -> bool:
+        """Note that this job runs with no other in its process; False if the claim was lost.
 
-        Raises DatabaseUnavailableError too if it had to wait longer than `patience` for its turn
-        to write: then nobody could renew a lease meanwhile, and that it lapsed says nothing.
+        Until its next claim, the death of its worker is its own doing.
         """
+
+    async def rescue(self, limit: int, *, patience: timedelta, max_rescues: int) -> Rescue:
+        """Make jobs whose lease has lapsed ready again, and keep what happened as an attempt.
+
+        One that was running alone when its worker died, for the `max_rescues`th time, is Failed
+        instead. Raises DatabaseUnavailableError too if it had to wait longer than `patience` for
+        its turn to write: then nobody could renew a lease meanwhile, and that it lapsed says
+        nothing.
+        """
+
+    async def unblock(
+        self, gates: Collection[str], limit: int, *, older_than: timedelta
+    ) -> Sequence[Dispatch]:
+        """Make jobs ready that have been blocked on one of these gates for that long."""
+
+    async def say(self, lines: Sequence[LogLine]) -> None:
+        """Keep what runs said, in the order given; nothing of runs that lost their claim."""
 
     async def report(self, reports: Sequence[ProgressReport]) -> None:
         """Store progress."""
@@ -192,7 +246,12 @@ class JobStore(Protocol):
         """How long until the next waiting job is due; None if none waits."""
 
     async def get(self, job_id: str) -> JobLog | None:
-        """One job, or None."""
+        """One job with its attempts, or None."""
+
+    async def lines(
+        self, job_id: str, *, after: tuple[int, int] | None, limit: int
+    ) -> Sequence[LogLine]:
+        """What a job's runs said, oldest first, after that claim_no and number."""
 
     async def list(self, wanted: JobFilter) -> Sequence[JobLog]:
         """Jobs, newest first."""

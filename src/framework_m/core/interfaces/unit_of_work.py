@@ -67,6 +67,12 @@ class UnitOfWorkFactory(Protocol):
         commit, and are dropped by its rollback.
         """
 
+    def session(self) -> AbstractAsyncContextManager[Any]:
+        """An SQLAlchemy AsyncSession of its own, which is what the block joins.
+
+        What is left at its end is committed. Raises ConfigurationError inside a transaction.
+        """
+
 
 _current: ContextVar[UnitOfWorkProtocol | None] = ContextVar("framework_m_unit", default=None)
 

@@ -38,7 +38,11 @@ class Arguments:
         self._signature = inspect.signature(function)
         hints = _type_hints(job_name, function)
         self.context_parameter = _context_parameter(self._signature, hints)
-        self._names = tuple(n for n in self._signature.parameters if n != self.context_parameter)
+        self._names = tuple(
+            name
+            for name, parameter in self._signature.parameters.items()
+            if name != self.context_parameter and not _is_injected(parameter, hints.get(name))
+        )
         self._shape = self._build_shape(hints)
         self._result = _result_adapter(hints.get("return", Any))
 
@@ -160,6 +164,15 @@ def _context_parameter(signature: inspect.Signature, hints: Mapping[str, Any]) -
     """The first parameter, if it is annotated as a JobContext."""
     first = next(iter(signature.parameters), None)
     return first if first is not None and hints.get(first) is JobContext else None
+
+
+def _is_injected(parameter: inspect.Parameter, hint: Any) -> bool:
+    """Whether the engine fills it: its default or annotation holds one of taskiq's dependencies.
+
+    Known by where its class is from: the core imports no vendor.
+    """
+    marks = (parameter.default, *getattr(hint, "__metadata__", ()))
+    return any(type(mark).__module__.partition(".")[0] == "taskiq_dependencies" for mark in marks)
 
 
 def _result_adapter(hint: Any) -> TypeAdapter[Any]:

@@ -1,32 +1,76 @@
-"""JobContext: what a running job knows of itself and may tell about itself."""
+"""JobContext: what a running job knows of itself, may tell about itself, and may use."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import logging
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
+from framework_m.core.doctypes.base import DocType
 from framework_m.core.interfaces.job_store import ProgressReport
 from framework_m.core.text import storable
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from framework_m.core.identity import User
     from framework_m.core.interfaces.job_store import Claim
+    from framework_m.core.interfaces.repository import Repository
+    from framework_m.core.jobs.function import JobRequest
+    from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.jobs.run_log import RunLog
+    from framework_m.core.transaction import Transaction
+
+D = TypeVar("D", bound=DocType)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ProgressSink(Protocol):
-    """Takes progress; only the latest report of a run is kept."""
+    """Takes progress, from any thread; only the latest report of a run is kept."""
 
     def report(self, report: ProgressReport) -> None: ...
+
+
+class JobServices(Protocol):
+    """What of its application a job may use."""
+
+    async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]: ...
+
+    def repository(self, doctype: type[D]) -> Repository[D]: ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]: ...
+
+
+class Said:
+    """Already done; may be awaited, need not be."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+
+_SAID = Said()
 
 
 class JobContext:
     """Given to a job function whose first parameter is annotated with it."""
 
-    __slots__ = ("_claim", "_sink")
+    __slots__ = ("_claim", "_log", "_services", "_sink")
 
-    def __init__(self, claim: Claim, sink: ProgressSink) -> None:
+    def __init__(
+        self, claim: Claim, log: RunLog, sink: ProgressSink, services: JobServices
+    ) -> None:
         self._claim = claim
+        self._log = log
         self._sink = sink
+        self._services = services
 
     @property
     def job_id(self) -> str:
@@ -36,6 +80,10 @@ class JobContext:
     @property
     def job_name(self) -> str:
         return self._claim.job_name
+
+    @property
+    def queue(self) -> str:
+        return self._claim.queue
 
     @property
     def attempt(self) -> int:
@@ -56,18 +104,76 @@ class JobContext:
         return self._claim.started_at
 
     @property
-    def user_id(self) -> str | None:
-        """Who enqueued it; None for the system."""
-        return self._claim.user_id
+    def user(self) -> User | None:
+        """Who enqueued it, with the roles held then; None for the system.
 
-    async def progress(
-        self, n: float, total: float | None = None, message: str | None = None
-    ) -> None:
+        The job acts as this user: documents that it saves are stamped with the id.
+        """
+        return self._claim.user
+
+    @property
+    def user_id(self) -> str | None:
+        return None if self._claim.user is None else self._claim.user.id
+
+    @property
+    def parent_id(self) -> str | None:
+        """The job that enqueued it."""
+        return self._claim.cause.job_id
+
+    @property
+    def correlation_id(self) -> str:
+        """Shared by all jobs that go back to one."""
+        return self._claim.cause.correlation_id or self._claim.job_id
+
+    @property
+    def trace_context(self) -> str | None:
+        """The W3C traceparent of whoever enqueued it."""
+        return self._claim.cause.trace_context
+
+    @overload
+    async def enqueue(
+        self, job: JobRequest[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]: ...
+    @overload
+    async def enqueue(self, job: str, /, **kwargs: Any) -> JobHandle[Any]: ...
+    async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+        """Ask for another run, as a child of this job; so does `f.enqueue(…)` inside a job."""
+        return await self._services.enqueue(job, *args, **kwargs)
+
+    def repository(self, doctype: type[D]) -> Repository[D]:
+        """The documents of one DocType: `app.repository`."""
+        return self._services.repository(doctype)
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction: `async with ctx.transaction() as tx`, as `app.transaction`."""
+        return self._services.transaction()
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """An SQLAlchemy session: `async with ctx.session() as session`.
+
+        What is left at the end of the block is committed, an error rolls it back, and
+        `session.commit()` commits at once. What is saved and enqueued in the block is part of the
+        session's transaction. Raises ConfigurationError inside a transaction.
+        """
+        return self._services.session()
+
+    def progress(self, n: float, total: float | None = None, message: str | None = None) -> Said:
         """Say how far the job is: `n` of `total`, or `n` percent without a total.
 
         Cheap enough for an inner loop: reports are coalesced and stored a few times a second.
+        From any thread. May be awaited.
         """
         percent = n if total is None else (100 * n / total if total else 100.0)
         bounded = min(100.0, max(0.0, float(percent)))
         told = None if message is None else storable(message)
         self._sink.report(ProgressReport(self.job_id, self._claim.claim_no, bounded, told))
+        return _SAID
+
+    def log(self, message: str, level: int = logging.INFO) -> Said:
+        """Keep a line with the job. So is what `logging` passes on inside it.
+
+        From any thread; may be awaited. Lines are stored a few times a second, at most
+        `FRAMEWORK_M_JOB_LOG_LINES` of a run.
+        """
+        self._log.add(message, level)
+        return _SAID

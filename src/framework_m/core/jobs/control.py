@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+LONGEST_WAIT = timedelta(days=36_500)
+"""What every database can add to a time."""
+
 
 class Retry(Exception):
     """Try again later, as after an error: this attempt is spent.
@@ -58,6 +61,6 @@ class Discard(Exception):
 
 
 def seconds(wait: float | timedelta) -> timedelta:
-    """A wait, which cannot be negative."""
+    """A wait, which cannot be negative, and is bounded."""
     found = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
-    return max(timedelta(), found)
+    return min(max(timedelta(), found), LONGEST_WAIT)

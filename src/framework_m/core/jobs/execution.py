@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import traceback
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from framework_m.core.errors import ResultError
 from framework_m.core.interfaces.job_store import FinishedRun
 from framework_m.core.jobs.control import Cancel, Discard, Retry, Snooze
+from framework_m.core.jobs.parking import gate_of
 from framework_m.core.jobs.states import JobStatus
 from framework_m.core.text import storable
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from types import TracebackType
 
     from framework_m.core.interfaces.job_store import Claim
     from framework_m.core.jobs.registry import RegisteredJob
 
-_PARKED_FOR = timedelta(seconds=30)
 _TRACEBACK_LIMIT = 64_000
 _ENGINE = ("framework_m", "taskiq", "asyncio", "concurrent")
 
@@ -72,19 +72,19 @@ def _again(
 def _ended(
     claim: Claim, status: JobStatus, error: BaseException | None, **more: Any
 ) -> FinishedRun:
-    told = None if error is None else storable(_summary(error))
+    told = None if error is None else storable(summary(error))
     return FinishedRun(claim.job_id, claim.claim_no, status, error=told, **more)
 
 
 def parked(claim: Claim, error: BaseException) -> FinishedRun:
-    """This worker cannot run it, another (or this one after a deploy) may: it waits visibly."""
+    """This worker does not know the function: it waits, visibly, for one that does."""
     return FinishedRun(
         claim.job_id,
         claim.claim_no,
         JobStatus.SCHEDULED,
-        error=storable(_summary(error)),
-        retry_after=_PARKED_FOR,
+        error=storable(summary(error)),
         spends_attempt=False,
+        blocked_on=gate_of(claim.job_name),
     )
 
 
@@ -94,7 +94,8 @@ def unrecordable(run: FinishedRun, error: BaseException) -> FinishedRun:
     return FinishedRun(run.job_id, run.claim_no, JobStatus.FAILED, error=told)
 
 
-def _summary(error: BaseException) -> str:
+def summary(error: BaseException) -> str:
+    """`Type: message`."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

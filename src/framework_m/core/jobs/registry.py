@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from framework_m.core.discovery import modules_below
 from framework_m.core.errors import DuplicateJobError, UnknownJobError
 from framework_m.core.jobs.arguments import Arguments
-from framework_m.core.jobs.decorator import JobFunction
+from framework_m.core.jobs.function import JobFunction
 from framework_m.core.jobs.retry import Backoff, RetryPolicy
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class RegisteredJob:
 
     @property
     def queue(self) -> str:
-        return self.function.options.queue
+        return self.function.defaults.queue
 
 
 class JobRegistry:
@@ -85,7 +85,7 @@ class JobRegistry:
         return tuple(sorted({"default", *(job.queue for job in self._jobs.values())}))
 
     def _resolve(self, function: JobFunction[..., Any]) -> RegisteredJob:
-        options = function.options
+        options = function.defaults
         retries = self._default_retries if options.retries is None else options.retries
         timeout = self._default_timeout if options.timeout is None else options.timeout
         arguments = Arguments(function.name, function.function)

@@ -11,12 +11,22 @@ from framework_m.core.errors import UnavailableError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.job_store import Claim, JobStore
     from framework_m.core.outbox.relay import Relay
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
+_SUSPECT_AFTER = 2
+
+
+def is_suspect(claim: Claim) -> bool:
+    """Whether this job is to run alone, so that there is no doubt if its worker dies again.
+
+    Of the many jobs that a dead worker leaves, one at most is to blame, and as a rule none is:
+    so each runs as usual once more. What was there both times is suspect.
+    """
+    return claim.rescues >= _SUSPECT_AFTER
 
 
 class Rescuer:
@@ -29,9 +39,19 @@ class Rescuer:
     """
 
     def __init__(
-        self, store: JobStore, relay: Relay, *, lease: timedelta, interval: timedelta
+        self,
+        store: JobStore,
+        relay: Relay,
+        *,
+        lease: timedelta,
+        interval: timedelta,
+        max_rescues: int,
     ) -> None:
-        """`interval`: how often it is asked to sweep."""
+        """`interval`: how often it is asked to sweep.
+
+        max_rescues: a job whose worker died that often while it ran alone is Failed.
+        """
+        self._max_rescues = max_rescues
         self._store = store
         self._relay = relay
         self._lease = lease.total_seconds()
@@ -57,10 +77,17 @@ class Rescuer:
 
     async def _rescue(self) -> int:
         total = 0
-        while jobs := await self._store.rescue(_BATCH, patience=self._patience):
-            await self._relay.publish(jobs)
-            total += len(jobs)
-        return total
+        while True:
+            found = await self._store.rescue(
+                _BATCH, patience=self._patience, max_rescues=self._max_rescues
+            )
+            if found.poison:
+                logger.error("poison, not run again: %s", ", ".join(found.poison))
+            if found.ready:
+                await self._relay.publish(found.ready)
+            total += len(found.ready)
+            if not (found.ready or found.poison):
+                return total
 
     def _wait_for_one_lease(self) -> None:
         self._judge_from = time.monotonic() + self._lease

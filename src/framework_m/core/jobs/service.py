@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from framework_m.core.causes import current_cause
+from framework_m.core.identity import acting_user
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import Dispatch, JobFilter, NewJob
 from framework_m.core.interfaces.unit_of_work import current_unit_of_work
+from framework_m.core.jobs.function import JobCall, JobRequest
 from framework_m.core.jobs.handle import JobHandle
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from framework_m.core.doctypes.job_log import JobLog
-    from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.job_store import JobStore, LogLine
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory, UnitOfWorkProtocol
-    from framework_m.core.jobs.decorator import JobFunction
-    from framework_m.core.jobs.registry import JobRegistry, RegisteredJob
+    from framework_m.core.jobs.registry import JobRegistry
     from framework_m.core.outbox.relay import Relay
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Jobs:
@@ -36,36 +43,57 @@ class Jobs:
         self._units = units
         self._relay = relay
 
-    async def enqueue(self, job_name: str, /, **kwargs: Any) -> JobHandle[Any]:
-        """Ask for a run by name; see `JobFunction.enqueue`. Raises UnknownJobError too."""
-        return await self._enqueue(self.registry.get(job_name), kwargs)
-
-    async def submit(
-        self, function: JobFunction[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    @overload
+    async def enqueue(
+        self, job: JobRequest[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]: ...
+    @overload
+    async def enqueue(self, job: str, /, **kwargs: Any) -> JobHandle[Any]: ...
+    async def enqueue(
+        self, job: JobRequest[..., Any] | str, /, *args: Any, **kwargs: Any
     ) -> JobHandle[Any]:
-        """Ask for a run of a function of this application."""
-        job = self.registry.get(function.name)
-        return await self._enqueue(job, job.arguments.bind(args, kwargs))
+        """Ask for a run of a job function, or by its name; see `JobRequest.enqueue`.
+
+        Raises UnknownJobError too. With options: `app.jobs.function(name).options(…)`.
+        """
+        [handle] = await self.enqueue_many([_call(job, args, kwargs)])
+        return handle
+
+    async def enqueue_many(self, calls: Iterable[JobCall[R]]) -> Sequence[JobHandle[R]]:
+        """Ask for many runs, of any functions, all or none of them."""
+        return await self._insert([self._new(call) for call in calls])
 
     async def enqueue_in(
         self,
         unit: UnitOfWorkProtocol,
-        job: JobFunction[..., Any] | str,
+        job: JobRequest[..., Any] | str,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> JobHandle[Any]:
         """Ask for a run in a transaction that is named, whatever the context's is."""
-        found = self.registry.get(job if isinstance(job, str) else job.name)
-        new = self._new(found, found.arguments.bind(args, kwargs))
-        await self._insert_in(unit, [new])
-        return JobHandle.of(new.job_id, self)
+        [handle] = await self.enqueue_many_in(unit, [_call(job, args, kwargs)])
+        return handle
+
+    async def enqueue_many_in(
+        self, unit: UnitOfWorkProtocol, calls: Iterable[JobCall[R]]
+    ) -> Sequence[JobHandle[R]]:
+        """The same for many runs."""
+        return await self._insert_in(unit, [self._new(call) for call in calls])
 
     async def enqueue_as(
         self, job_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: str
     ) -> JobHandle[Any]:
         """Ask for a run by name under an id that was chosen elsewhere."""
-        job = self.registry.get(job_name)
-        return await self._enqueue(job, job.arguments.bind(tuple(args), kwargs), job_id)
+        call: JobCall[Any] = JobCall(job_name, tuple(args), kwargs)
+        [handle] = await self._insert([self._new(call, job_id)])
+        return handle
+
+    def function(self, name: str) -> JobRequest[..., Any]:
+        """The job function of that name, to be asked for in this application.
+
+        Raises UnknownJobError.
+        """
+        return self.registry.get(name).function
 
     async def get(self, job_id: str) -> JobLog | None:
         """The record of one job; None if there is none."""
@@ -77,47 +105,73 @@ class Jobs:
         status: JobStatus | None = None,
         job_name: str | None = None,
         queue: str | None = None,
+        user_id: str | None = None,
+        parent_id: str | None = None,
+        correlation_id: str | None = None,
         limit: int = 50,
         before: str | None = None,
     ) -> Sequence[JobLog]:
         """Records, newest first; `before` is the id that ended the previous page."""
-        return await self._store.list(JobFilter(status, job_name, queue, limit, before))
+        return await self._store.list(
+            JobFilter(status, job_name, queue, user_id, parent_id, correlation_id, limit, before)
+        )
+
+    async def lines(
+        self, job_id: str, *, after: LogLine | None = None, limit: int = 1000
+    ) -> Sequence[LogLine]:
+        """What a job's runs said, oldest first; `after` is the line that ended the last page."""
+        position = None if after is None else (after.claim_no, after.number)
+        return await self._store.lines(job_id, after=position, limit=limit)
 
     def load_result(self, job: JobLog) -> Any:
         """The stored result in the function's own return type, if the function is known here."""
         known = self.registry.find(job.job_name)
         return known.arguments.load_result(job.result) if known else job.result
 
-    async def _enqueue(
-        self, job: RegisteredJob, values: Mapping[str, Any], job_id: str | None = None
-    ) -> JobHandle[Any]:
-        new = self._new(job, values, job_id)
-        await self._insert([new])
-        return JobHandle.of(new.job_id, self)
-
-    def _new(
-        self, job: RegisteredJob, values: Mapping[str, Any], job_id: str | None = None
-    ) -> NewJob:
+    def _new(self, call: JobCall[Any], job_id: str | None = None) -> NewJob:
+        job = self.registry.get(call.job_name)
+        options, cause, own_id = call.options, current_cause(), job_id or uuid7()
+        correlation = options.correlation_id or cause.correlation_id or own_id
         return NewJob(
-            job_id=job_id or uuid7(),
+            job_id=own_id,
             job_name=job.name,
-            queue=job.queue,
-            args=job.arguments.dump(values),
-            max_attempts=job.max_attempts,
+            queue=options.queue or job.queue,
+            args=job.arguments.dump(job.arguments.bind(call.args, call.kwargs)),
+            max_attempts=job.max_attempts if options.retries is None else options.retries + 1,
+            user=acting_user(),
+            cause=replace(cause, correlation_id=correlation),
+            tags=options.tags,
+            delay=options.delay or None,  # none at all is no delay
+            due_at=options.due_at,
         )
 
-    async def _insert(self, jobs: Sequence[NewJob]) -> None:
+    async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[JobHandle[Any]]:
+        if not jobs:
+            return []
         unit = current_unit_of_work()
         if unit is not None:
-            await self._insert_in(unit, jobs)
-            return
+            return await self._insert_in(unit, jobs)
         async with self._units() as own:
-            await self._insert_in(own, jobs)
+            return await self._insert_in(own, jobs)
 
-    async def _insert_in(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
-        await self._store.insert(unit, jobs)
-        told = [
-            Dispatch(job.job_id, job.job_name, job.queue, job.priority, due_at=job.due_at)
-            for job in jobs
-        ]
-        unit.after_commit(lambda: self._relay.publish(told))
+    async def _insert_in(
+        self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]
+    ) -> Sequence[JobHandle[Any]]:
+        if jobs:
+            await self._store.insert(unit, jobs)
+            told = [_dispatch(job) for job in jobs]
+            unit.after_commit(lambda: self._relay.publish(told))
+        return [JobHandle.of(job.job_id, self) for job in jobs]
+
+
+def _call(
+    job: JobRequest[..., Any] | str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> JobCall[Any]:
+    return JobCall(job, args, kwargs) if isinstance(job, str) else job.call(*args, **kwargs)
+
+
+def _dispatch(job: NewJob) -> Dispatch:
+    due_at = job.due_at
+    if job.delay is not None:
+        due_at = datetime.now(UTC) + job.delay
+    return Dispatch(job.job_id, job.job_name, job.queue, job.priority, due_at=due_at)

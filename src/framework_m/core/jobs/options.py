@@ -1,0 +1,106 @@
+"""Options: of a job function, and of one run of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from framework_m.core.errors import ArgumentError, ConfigurationError, FieldError
+from framework_m.core.jobs.control import LONGEST_WAIT
+from framework_m.core.jobs.retry import BackoffFunction, Errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST_NAME = 255
+_MOST_TAGS = 20
+_LONGEST_TAG = 64
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What `@job` was given. None means the setting's default."""
+
+    queue: str = "default"
+    retries: int | None = None
+    timeout: float | None = None
+    backoff: BackoffFunction | None = None
+    retry_on: Errors = ()
+    discard_on: Errors = ()
+
+    def checked(self) -> JobOptions:
+        """Itself. Raises ConfigurationError if the options make no sense."""
+        if self.retries is not None and self.retries < 0:
+            raise ConfigurationError(f"@job(retries={self.retries}): cannot be negative")
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigurationError(f"@job(timeout={self.timeout}): must be above 0 seconds")
+        if not is_queue_name(self.queue):
+            raise ConfigurationError(f"@job(queue={self.queue!r}): {_QUEUE_RULE}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How one run is asked for, beside its arguments. None means: as the function says."""
+
+    delay: timedelta | None = None
+    at: datetime | None = None
+    queue: str | None = None
+    retries: int | None = None
+    tags: tuple[str, ...] = ()
+    correlation_id: str | None = None
+
+    def checked(self, job_name: str) -> RunOptions:
+        """Itself. Raises ArgumentError that names each option which makes no sense."""
+        problems = [FieldError(*problem) for problem in self._problems()]
+        if problems:
+            raise ArgumentError(job_name, problems)
+        return self
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When it may run, if that was given as a time and lies ahead."""
+        return self.at if self.at is not None and self.at > datetime.now(UTC) else None
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.delay is not None and self.at is not None:
+            yield "at", "cannot be given together with delay"
+        if self.delay is not None and not timedelta() <= self.delay <= LONGEST_WAIT:
+            yield "delay", f"must be from 0 to {LONGEST_WAIT.days} days"
+        if self.at is not None and self.at.utcoffset() is None:
+            yield "at", "must be an aware datetime"
+        elif self.at is not None and self.at - datetime.now(UTC) > LONGEST_WAIT:
+            yield "at", f"must be within {LONGEST_WAIT.days} days"
+        if self.queue is not None and not is_queue_name(self.queue):
+            yield "queue", _QUEUE_RULE
+        if self.retries is not None and not 0 <= self.retries < 2**31 - 1:
+            yield "retries", "cannot be negative"
+        if len(self.tags) > _MOST_TAGS or not all(
+            0 < len(tag) <= _LONGEST_TAG for tag in self.tags
+        ):
+            yield "tags", f"must be at most {_MOST_TAGS} of 1 to {_LONGEST_TAG} characters"
+        if self.correlation_id is not None and not 0 < len(self.correlation_id) <= _LONGEST_NAME:
+            yield "correlation_id", f"must be of 1 to {_LONGEST_NAME} characters"
+
+
+NO_OPTIONS = RunOptions()
+_QUEUE_RULE = "a queue's name is 1 to 64 letters, digits, _ or -"
+
+
+def is_queue_name(text: str) -> bool:
+    """Queue names become part of NATS subjects and of command lines, so they stay plain."""
+    plain = text.replace("_", "").replace("-", "")
+    return 0 < len(text) <= 64 and (not plain or (plain.isascii() and plain.isalnum()))
+
+
+def delay_of(job_name: str, wait: float | timedelta) -> timedelta:
+    """A wait given in seconds or as a timedelta. Raises ArgumentError."""
+    if isinstance(wait, timedelta):
+        return wait
+    if not math.isfinite(wait) or abs(wait) > LONGEST_WAIT.total_seconds():
+        raise ArgumentError(
+            job_name, [FieldError("delay", f"must be from 0 to {LONGEST_WAIT.days} days")]
+        )
+    return timedelta(seconds=wait)
