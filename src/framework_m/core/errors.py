@@ -4,6 +4,7 @@ FrameworkMError
 ├── ConfigurationError           the program was set up wrongly: fix code or settings
 │   ├── ApplicationNotFoundError
 │   ├── DuplicateJobError
+│   ├── HandlerError             an event handler is declared wrongly
 │   ├── DocTypeError             a DocType or its controller is declared wrongly
 │   │   ├── DuplicateDocTypeError
 │   │   └── UnknownDocTypeError
@@ -24,6 +25,11 @@ FrameworkMError
 │   ├── ConflictError            somebody saved it in between: load it again
 │   ├── LinkError                a link leads nowhere, or something links here
 │   └── DocumentStateError       not in this docstatus
+├── EventError
+│   ├── InvalidEventError        refused at publish; names each field
+│   ├── TopicError
+│   ├── UndecodableEventError    what arrived is not what the handler takes
+│   └── DeadLetterNotFoundError
 ├── QueryError
 │   ├── FilterError
 │   └── CursorError
@@ -72,6 +78,13 @@ class DuplicateJobError(ConfigurationError):
         )
         self.name = name
         self.places = (first, second)
+
+
+class HandlerError(ConfigurationError):
+    """An event handler is declared in a way that cannot work."""
+
+    def __init__(self, handler: str, reason: str) -> None:
+        super().__init__(f"event handler {handler}: {reason}")
 
 
 class DocTypeError(ConfigurationError):
@@ -244,6 +257,44 @@ class DocumentStateError(DocumentError):
     def __init__(self, doctype: str, name: str | None, status: str, wanted: str) -> None:
         super().__init__(doctype, name, f"is {status}: cannot be {wanted}")
         self.status = status
+
+
+class EventError(FrameworkMError):
+    """Something about one event."""
+
+
+class InvalidEventError(EventError):
+    """An event that cannot be published; `errors` has one entry per field."""
+
+    def __init__(self, event_type: str, errors: Sequence[FieldError]) -> None:
+        told = "; ".join(f"{error.field}: {error.message}" for error in errors)
+        super().__init__(f"event {event_type!r} cannot be published: {told}")
+        self.errors = tuple(errors)
+
+
+class TopicError(EventError):
+    """A topic, a pattern of topics or a group has a name that cannot be."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"{topic!r}: {reason}")
+        self.topic = topic
+
+
+class UndecodableEventError(EventError):
+    """What arrived cannot be read as what the handler takes. It does not come again."""
+
+    def __init__(self, wanted: str, errors: Sequence[FieldError]) -> None:
+        told = "; ".join(f"{error.field}: {error.message}" for error in errors)
+        super().__init__(f"is no {wanted}: {told}")
+        self.errors = tuple(errors)
+
+
+class DeadLetterNotFoundError(EventError):
+    """No dead letter has this id: it never was, or it was re-driven."""
+
+    def __init__(self, letter_id: str) -> None:
+        super().__init__(f"no dead letter has the id {letter_id!r}")
+        self.letter_id = letter_id
 
 
 class QueryError(FrameworkMError):

@@ -1,0 +1,94 @@
+"""EventOutbox: the OutboxStore port, and the half of the database's bus that writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from framework_m.adapters.db.event_schema import event_outbox
+from framework_m.adapters.db.schema import database_now
+from framework_m.core.events.envelope import payload, unpacked
+from framework_m.core.interfaces.event_bus import EventMessage
+from framework_m.core.interfaces.outbox_store import OutboxRow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import timedelta
+
+    from framework_m.adapters.db.engine import Database
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+
+_row = event_outbox.c
+COLUMNS = (_row.event_id, _row.topic, _row.ordering_key, _row.payload)
+
+_NEW = insert(event_outbox).values(created_at=database_now())
+_NEW_PLACED = _NEW.returning(_row.position, sort_by_parameter_order=True)
+_OLDEST_OF_KEYS = (
+    select(_row.ordering_key, func.min(_row.position))
+    .where(_row.ordering_key.in_(bindparam("keys", expanding=True)))
+    .group_by(_row.ordering_key)
+)
+_DELETE = delete(event_outbox).where(_row.position.in_(bindparam("positions", expanding=True)))
+
+
+class EventOutbox:
+    """Keeps events in the table `event_outbox`.
+
+    placed: whether positions are asked for; a bus in the same database does without.
+    """
+
+    def __init__(self, database: Database, *, reserved: Database, placed: bool) -> None:
+        self._database = database
+        self._reserved = reserved
+        self._placed = placed
+
+    async def append(
+        self, unit: UnitOfWorkProtocol, messages: Sequence[EventMessage]
+    ) -> Sequence[OutboxRow]:
+        rows = [values(message) for message in messages]
+        if not self._placed:
+            await unit.execute(_NEW, rows if len(rows) > 1 else rows[0])
+            return []
+        positions = (await unit.execute(_NEW_PLACED, rows)).scalars().all()
+        return [OutboxRow(at, message) for at, message in zip(positions, messages, strict=True)]
+
+    async def held_back(self, rows: Sequence[OutboxRow]) -> Collection[str]:
+        first: dict[str, int] = {}
+        for row in rows:
+            if row.message.key is not None:
+                first.setdefault(row.message.key, row.position)
+        if not first:
+            return ()
+        found = await self._reserved.fetch(_OLDEST_OF_KEYS, {"keys": list(first)})
+        return {key for key, oldest in found if oldest < first[key]}
+
+    async def oldest(self, limit: int, *, older_than: timedelta) -> Sequence[OutboxRow]:
+        age = older_than.total_seconds()
+        waiting = (
+            select(_row.position, *COLUMNS)
+            .where(_row.created_at <= database_now(-age))
+            .order_by(_row.position)
+            .limit(limit)
+        )
+        return [OutboxRow(at, message(rest)) for at, *rest in await self._reserved.fetch(waiting)]
+
+    async def delete(self, rows: Sequence[OutboxRow]) -> None:
+        async with self._reserved.begin() as connection:
+            await connection.execute(_DELETE, {"positions": [row.position for row in rows]})
+
+
+def values(message: EventMessage) -> dict[str, Any]:
+    """A message as the columns of any table of events."""
+    return {
+        "event_id": message.event_id,
+        "topic": message.topic,
+        "ordering_key": message.key,
+        "payload": payload(message),
+    }
+
+
+def message(row: Sequence[Any]) -> EventMessage:
+    """A message from those columns."""
+    event_id, topic, key, text = row
+    return unpacked(event_id, topic, key, text)
