@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from framework_m.core.doctypes.base import DocType
-from framework_m.core.interfaces.job_store import ProgressReport
+from framework_m.core.interfaces.job_store import Claim, ProgressReport
+from framework_m.core.jobs.run_log import RunLog
 from framework_m.core.text import storable
 
 if TYPE_CHECKING:
@@ -17,11 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from framework_m.core.identity import User
-    from framework_m.core.interfaces.job_store import Claim
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.function import JobRequest
     from framework_m.core.jobs.handle import JobHandle
-    from framework_m.core.jobs.run_log import RunLog
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
@@ -64,6 +63,7 @@ class JobContext:
 
     __slots__ = ("_claim", "_log", "_services", "_sink")
 
+    # taskiq reads these annotations at run time: a dependency may ask for the context.
     def __init__(
         self, claim: Claim, log: RunLog, sink: ProgressSink, services: JobServices
     ) -> None:
