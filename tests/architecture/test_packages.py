@@ -32,6 +32,8 @@ MEDIAN_FUNCTION = 10
 
 BANNED = {"task", "kick", "kiq", "manager", "helper", "util", "utility", "misc"}
 SPECIFIED = {"ConnectionManager"}
+# What users of taskiq write goes on working, in one place.
+FOR_USERS_OF_TASKIQ = Name("kiq", PACKAGE / "core" / "jobs" / "function.py", 0)
 # taskiq's own words are fair where taskiq is subclassed.
 TASKIQ_ROOMS = (PACKAGE / "adapters" / "jobs", PACKAGE / "adapters" / "scheduling")
 
@@ -94,6 +96,8 @@ def test_what_taskiq_names_is_fair_only_where_taskiq_is_subclassed() -> None:
 
 def is_banned(name: Name) -> bool:
     if name.text in SPECIFIED or not words(name.text) & BANNED:
+        return False
+    if (name.text, name.module) == (FOR_USERS_OF_TASKIQ.text, FOR_USERS_OF_TASKIQ.module):
         return False
     in_taskiq_room = any(room in name.module.parents for room in TASKIQ_ROOMS)
     return not (in_taskiq_room and name.text in names_in_taskiq())

@@ -203,6 +203,15 @@ class JobStoreContract:
         )
         assert (attempt.attempt, attempt.worker, attempt.traceback) == (1, "a", None)
 
+    async def test_a_rescued_job_goes_before_what_was_asked_for_later(
+        self, harness: Harness, store: JobStore
+    ) -> None:
+        first, second = [await jobs.add.enqueue(n) for n in range(2)]
+        await store.claim(terms("a", LAPSED), [first])
+        await self._rescued(store)
+        claims = await store.claim_due(terms("b"), 2)
+        assert [claim.job_id for claim in claims] == [first, second]
+
     async def test_workers_that_die_in_company_make_no_job_poison(
         self, harness: Harness, store: JobStore
     ) -> None:

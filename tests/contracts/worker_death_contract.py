@@ -1,6 +1,7 @@
 """What every backend that several processes share promises when a worker is killed."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ from tests.support.processes import WorkerProcess, worker_process
 class WorkerDeathContract:
     """Subclass it with a `harness` fixture."""
 
+    changed: Mapping[str, str] = {}
+    """Other settings of its workers."""
+    supervised = ("--processes", "2")
+    """What makes `m worker` replace a process that died."""
+
     @pytest.fixture
     def environment(self, harness: Harness) -> dict[str, str]:
         """A short lease, so that death is noticed soon."""
@@ -21,6 +27,7 @@ class WorkerDeathContract:
             **harness.environment(),
             "FRAMEWORK_M_LEASE": "1",
             "FRAMEWORK_M_SWEEP_INTERVAL": "0.2",
+            **self.changed,
         }
 
     async def test_a_job_whose_worker_is_killed_runs_again_elsewhere(
@@ -53,6 +60,23 @@ class WorkerDeathContract:
             everything: list[str] = [*blocked, *more]
             ended = [await harness.ended(job_id) for job_id in everything]
         assert {job.status for job in ended} == {JobStatus.SUCCESS}
+
+    async def test_a_job_that_kills_every_worker_is_poison_and_harms_no_other(
+        self, harness: Harness, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        log, deaths, output = tmp_path / "log", tmp_path / "deaths", tmp_path / "output"
+        one = {**environment, "FRAMEWORK_M_MAX_RESCUES": "1"}
+        poison = await jobs.kills_its_worker.enqueue(deaths)
+        others = [await jobs.short_nap.enqueue(log) for _ in range(20)]
+        with worker_process(one, output, *self.supervised):
+            job = await harness.ended(poison)
+            for other in others:
+                ended = await harness.ended(other)
+                assert (ended.status, ended.attempt) == (JobStatus.SUCCESS, 1)
+        assert job.status is JobStatus.FAILED
+        assert job.error == "PoisonJobError: it ran alone, and its worker died, 1 times"
+        assert deaths.read_text().split() == [poison] * 3, "twice in company, then once alone"
+        assert [it.error.partition(":")[0] for it in job.attempts] == ["WorkerDiedError"] * 3
 
     async def test_a_worker_told_to_stop_lets_its_job_end(
         self, harness: Harness, environment: dict[str, str], tmp_path: Path

@@ -69,15 +69,28 @@ def test_the_first_application_runs_as_shown(tmp_path: Path) -> None:
 
 
 def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
-    *_, program = write_files(ROOT / "docs" / "jobs.md", tmp_path)
-    shown = run([sys.executable, str(program)], tmp_path)
+    page = ROOT / "docs" / "jobs.md"
+    _, send, *_, pack = write_files(page, tmp_path)
+    shown = run([sys.executable, str(send)], tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.splitlines() == [
         "sent to ada@example.org at attempt 2",
         "sent to ada@example.org at attempt 1",
         "42",
+        "[0, 2, 4]",
         "Discard: 'nobody' is no address",
         "width",
+    ]
+    [command] = blocks(page, "console")
+    shown = run(["sh", "-ec", f"{command.removeprefix('$ ')}\npython {pack}"], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[-6:] == [
+        "2",
+        "INFO packed for ada",
+        "Abbey Road by bicycle, asked for by ada",
+        "['shipping Abbey Road']",
+        "Rue de la Paix by bicycle, asked for by ada",
+        "['shipping Rue de la Paix']",
     ]
 
 

@@ -1,7 +1,9 @@
 """Job functions that tests run, in this process and in others."""
 
 import asyncio
+import os
 import random
+import signal
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -169,6 +171,39 @@ async def count_to(ctx: JobContext, total: int) -> None:
 @job
 async def says(ctx: JobContext, percent: float, message: str) -> None:
     await ctx.progress(percent, message=message)
+
+
+@dataclass
+class Parcel:
+    weight: Decimal
+
+
+@job(retries=1, backoff=Backoff(min=0, max=0))
+async def fails_differently(ctx: JobContext) -> None:
+    raise (ValueError if ctx.attempt == 1 else KeyError)(f"attempt {ctx.attempt}")
+
+
+@job(name="measured", retries=2, backoff=lambda attempt, error: attempt / 100)
+async def own_backoff(ctx: JobContext) -> int:
+    if ctx.attempt < 3:
+        raise RuntimeError
+    return ctx.attempt
+
+
+@job
+async def weighs(parcel: Parcel, big: str = "") -> str:
+    return f"{parcel.weight} {len(big)}"
+
+
+@job
+async def repeats(text: str) -> str:
+    return text * 2
+
+
+@job
+async def kills_its_worker(ctx: JobContext, log: Path) -> None:
+    _append(log, ctx.job_id)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @job

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, assert_type
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from framework_m import (
     DocType,
     Field,
@@ -13,6 +15,8 @@ from framework_m import (
     JobLog,
     Link,
     Page,
+    Transaction,
+    User,
     job,
     where,
 )
@@ -35,6 +39,21 @@ async def bare(ctx: JobContext, month: str) -> dict[str, int]:
 @job(queue="reports", retries=1)
 async def with_options(month: str, rate: Decimal = Decimal(1)) -> Decimal:
     return rate
+
+
+@job
+async def parent(ctx: JobContext) -> None:
+    assert_type(await ctx.enqueue(bare, "2026-11"), JobHandle[dict[str, int]])
+    assert_type(ctx.user, User | None)
+    async with ctx.transaction() as tx, ctx.session() as session:
+        assert_type(tx, Transaction)
+        assert_type(session, AsyncSession)
+        assert_type(await tx.enqueue(plain, 1), JobHandle[str])
+        assert_type(await tx.enqueue_many([plain.call(1)]), Sequence[JobHandle[str]])
+        await tx.enqueue(plain, "one")  # type: ignore[call-overload]
+    assert_type(await ctx.repository(Invoice).get("INV-1"), Invoice)
+    await ctx.progress(1, total=2)
+    await ctx.log("half")
 
 
 @job
@@ -62,7 +81,18 @@ async def use(app: FrameworkM) -> None:
     assert_type(await app.jobs.get("id"), JobLog | None)
     assert_type(await app.jobs.list(limit=1), Sequence[JobLog])
 
+    assert_type(await bare.options(delay=5).enqueue("2026-11"), JobHandle[dict[str, int]])
+    assert_type(await bare.kiq(month="2026-11"), JobHandle[dict[str, int]])
+    many = await plain.enqueue_many([plain.call(1), plain.options(tags=["a"]).call(n=2)])
+    assert_type(many, Sequence[JobHandle[str]])
+    assert_type(await app.jobs.enqueue(plain, 1), JobHandle[str])
+
     await bare.enqueue(1)  # type: ignore[arg-type]
+    await bare.options(delay=5).enqueue(1)  # type: ignore[arg-type]
+    await plain.enqueue_many([plain.call("one")])  # type: ignore[arg-type]
+    await plain.enqueue_many([bare.call("2026-11")])  # type: ignore[list-item]
+    await app.jobs.enqueue(plain, "one")  # type: ignore[call-overload]
+    bare.options(delays=5)  # type: ignore[call-arg]
     await bare.enqueue()  # type: ignore[call-arg]
     await with_options.enqueue("2026-11", nope=1)  # type: ignore[call-arg]
 

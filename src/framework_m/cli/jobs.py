@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
     from framework_m.app import FrameworkM
     from framework_m.core.doctypes.job_log import JobLog
+    from framework_m.core.interfaces.job_store import LogLine
     from framework_m.core.jobs.registry import RegisteredJob
 
+_MOST_LINES = 100_000
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 
 
@@ -53,6 +56,7 @@ def job_list(
 
 def job_run(
     name: Annotated[str, Parameter(help="The job function's name.")],
+    /,  # so that a job may have an argument `--name`
     *arguments: Annotated[
         str, Parameter(allow_leading_hyphen=True, help="Its arguments, as --key value.")
     ],
@@ -82,6 +86,7 @@ def job_run(
 def job_status(
     job_id: Annotated[str, Parameter(help="The job's id.")],
     *,
+    log: Annotated[bool, Parameter(negative=(), help="What it logged, too.")] = False,
     as_json: Json = False,
     app: AppOption = None,
 ) -> int:
@@ -90,16 +95,14 @@ def job_status(
 
     if not is_uuid(job_id):
         raise UsageError(f"{job_id!r} is not a job's id (a UUID)")
-    job = run(_get(load(app), job_id))
+    job, lines = run(_get(load(app), job_id, log))
     if job is None:
         raise CommandFailedError(f"no job has the id {job_id}")
-    shown = job.model_dump(mode="json")
     if as_json:
-        say_json(shown)
-        return DONE
-    for field, value in shown.items():
-        if value is not None:
-            say(f"{field:<18}{value if isinstance(value, str) else json.dumps(value)}")
+        told = [{**asdict(line), "at": line.at.isoformat()} for line in lines]
+        say_json({**job.model_dump(mode="json"), **({"log": told} if log else {})})
+    else:
+        _say_job(job, lines)
     return DONE
 
 
@@ -134,10 +137,22 @@ async def _runs(app: FrameworkM, status: Any, limit: int) -> Sequence[JobLog]:
         return await app.jobs.list(status=status, limit=limit)
 
 
-async def _get(app: FrameworkM, job_id: str) -> JobLog | None:
+async def _get(app: FrameworkM, job_id: str, log: bool) -> tuple[JobLog | None, Sequence[LogLine]]:
     async with app:
         await app.ports.require_schema()
-        return await app.jobs.get(job_id)
+        lines = await app.jobs.lines(job_id, limit=_MOST_LINES) if log else ()
+        return await app.jobs.get(job_id), lines
+
+
+def _say_job(job: JobLog, lines: Sequence[LogLine]) -> None:
+    for field, value in job.model_dump(mode="json", exclude={"attempts"}).items():
+        if value not in (None, []):
+            say(f"{field:<18}{value if isinstance(value, str) else json.dumps(value)}")
+    for attempt in job.attempts:
+        say(f"{f'attempt {attempt.attempt}':<18}{attempt.error}")
+    for line in lines:
+        name = f" {line.logger}" if line.logger else ""
+        say(f"{line.at:%Y-%m-%d %H:%M:%S} {line.level}{name}: {line.message}")
 
 
 def _say_functions(app: FrameworkM, as_json: bool) -> None:

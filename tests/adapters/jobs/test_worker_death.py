@@ -1,9 +1,19 @@
-"""Killed workers, on the backends that several processes share."""
+"""Killed workers, on every backend."""
 
 import pytest
 
 from tests.contracts.worker_death_contract import WorkerDeathContract
 from tests.support.harness import Harness
+
+
+class TestMemory(WorkerDeathContract):
+    """One process at a time carries its jobs in memory; the rows outlive it."""
+
+    changed = {"FRAMEWORK_M_BACKEND": "memory"}  # noqa: RUF012 - read only
+
+    @pytest.fixture
+    def harness(self, sqlite: Harness) -> Harness:
+        return sqlite
 
 
 class TestSqlite(WorkerDeathContract):

@@ -56,6 +56,17 @@ async def test_an_enqueued_job_can_be_followed_to_its_result(
     assert job["duration_seconds"] >= 0
 
 
+async def test_a_delay_and_a_trace_are_kept(harness: Harness, client: httpx.AsyncClient) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    body = {"job_name": "add", "args": {"a": 1}, "delay": 3600}
+    for header, kept in ((trace, trace), ("nonsense", None)):
+        answer = await client.post("/api/v1/jobs", json=body, headers={"traceparent": header})
+        assert answer.json()["status"] == "Scheduled"
+        job = await harness.record(answer.json()["job_id"])
+        assert (job.status, job.trace_context) == (JobStatus.SCHEDULED, kept)
+        assert (job.scheduled_at - job.enqueued_at).total_seconds() == pytest.approx(3600, abs=1)
+
+
 async def test_types_may_be_written_as_json_has_them(client: httpx.AsyncClient) -> None:
     args = {"gate": "/tmp/a", "log": "/tmp/b"}
     answer = await client.post("/api/v1/jobs", json={"job_name": "wait_for", "args": args})
@@ -68,6 +79,8 @@ async def test_types_may_be_written_as_json_has_them(client: httpx.AsyncClient) 
         ({"job_name": "adds", "args": {}}, 422, {"job_name"}),
         ({"job_name": "add", "args": {"a": "x"}}, 422, {"args.a"}),
         ({"job_name": "add"}, 422, {"args.a"}),
+        ({"job_name": "add", "args": {"a": 1}, "delay": -1}, 422, {"delay"}),
+        ({"job_name": "add", "args": {"a": 1}, "delay": 1e300}, 422, {"delay"}),
         ({"job_name": "add", "args": {"a": 1, "c": 2, "self": 3}}, 422, {"args.c", "args.self"}),
         ({"args": {}}, 422, {"job_name"}),
         ({"job_name": 1, "args": []}, 422, {"job_name", "args"}),

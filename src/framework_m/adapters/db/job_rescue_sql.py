@@ -59,11 +59,13 @@ def crashed_attempts(error: str, job_ids: Collection[str]) -> Insert:
 
 
 def ready_again() -> dict[Any, Any]:
-    """What makes a running row waiting again, due now, the lost attempt not counted."""
+    """What makes a running row waiting again, the lost attempt not counted.
+
+    Due since it was first: it goes before what was asked for later.
+    """
     return {
         _row.attempt: _row.attempt - 1,
         _row.status: JobStatus.QUEUED.value,
-        _row.scheduled_at: database_now(),
         _row.updated_at: database_now(),
         _row.lease_until: None,
         _row.dispatched_at: None,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.tables import Tables
     from framework_m.adapters.db.unit_of_work import UnitOfWork, UnitsOfWork
+    from framework_m.core.events.service import Events
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
     from framework_m.core.jobs.service import Jobs
@@ -38,12 +39,14 @@ class DocumentRepositories:
         tables: Tables,
         units: UnitsOfWork,
         jobs: Jobs,
+        events: Events,
         *,
         now: Callable[[], datetime] = _system_time,
     ) -> None:
-        self._surroundings = Surroundings(database, units, now)
+        self._surroundings = Surroundings(database, units, now, events)
         self._tables = tables
         self._jobs = jobs
+        self._events = events
         self._made: dict[type[DocType], tuple[Binding[Any], Hooks]] = {}
 
     def __call__(self, doctype: type[D], unit: UnitOfWorkProtocol | None = None) -> Repository[D]:
@@ -53,13 +56,13 @@ class DocumentRepositories:
 
     def transaction(self, unit: UnitOfWorkProtocol) -> Transaction:
         """The unit of work as users and controllers see it."""
-        return Transaction(unit, self, self._jobs)
+        return Transaction(unit, self, self._jobs, self._events)
 
     def _make(self, doctype: type[DocType]) -> tuple[Binding[Any], Hooks]:
         doctypes = self._tables.doctypes
         registered = doctypes.get(doctype)
         table, kinds = self._tables.table(registered.name), self._tables.kinds(registered.name)
         binding = Binding(doctype, registered.meta, table, kinds)
-        hooks = Hooks(doctypes.controller_of(doctype), self.transaction)
+        hooks = Hooks(doctypes.controller_of(doctype), self.transaction, self._events)
         self._made[doctype] = binding, hooks
         return binding, hooks

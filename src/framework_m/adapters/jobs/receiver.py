@@ -84,6 +84,16 @@ class JobReceiver(Receiver):
         self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
         self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._claims_lost)
 
+    def _prepare_task(self, name: str, handler: Callable[..., Any]) -> None:
+        """What taskiq does; a dependency that cannot be resolved is told in our words."""
+        try:
+            super()._prepare_task(name, handler)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(
+                f"job {name!r}: its dependencies cannot be resolved ({told})"
+            ) from error
+
     async def listen(self, finish_event: asyncio.Event) -> None:
         """Run jobs until `finish_event`, then stop gracefully."""
         if self.run_startup:

@@ -8,14 +8,16 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from framework_m.adapters.web.dependencies import Application
 from framework_m.adapters.web.errors import BadRequestError, Problem
+from framework_m.core.causes import Cause, caused_by, traceparent
 from framework_m.core.doctypes.job_log import JobLog
 from framework_m.core.errors import JobNotFoundError
 from framework_m.core.ids import is_uuid
+from framework_m.core.jobs.control import LONGEST_WAIT
 from framework_m.core.jobs.states import JobStatus
 
 _QUERY = frozenset({"status", "job_name", "queue", "limit", "cursor"})
@@ -28,6 +30,9 @@ class EnqueueRequest(BaseModel):
 
     job_name: str = Field(description="The name of a registered job function.")
     args: dict[str, Any] = Field(default_factory=dict, description="Its arguments, by name.")
+    delay: float = Field(
+        0, ge=0, le=LONGEST_WAIT.total_seconds(), description="Seconds to wait first."
+    )
 
 
 class Enqueued(BaseModel):
@@ -68,11 +73,19 @@ _COMMON = {400: _problem("The request means nothing."), 503: _problem("A server 
         422: _problem("No such job, or its arguments do not fit; `errors` names each."),
     },
 )
-async def enqueue(data: JSONBody[EnqueueRequest], application: Application) -> Response[Enqueued]:
+async def enqueue(
+    data: JSONBody[EnqueueRequest],
+    application: Application,
+    trace: Annotated[str | None, HeaderParameter(name="traceparent")] = None,
+) -> Response[Enqueued]:
     """The job is committed when this answers, and runs at least once."""
-    job_id = await application.jobs.enqueue(data.job_name, **data.args)
+    request = application.jobs.function(data.job_name).options(delay=data.delay)
+    with caused_by(Cause(trace_context=traceparent(trace))):
+        job_id = await application.jobs.enqueue(request, **data.args)
     accepted = Enqueued(
-        job_id=job_id, status=JobStatus.QUEUED, message=f"{data.job_name} was enqueued"
+        job_id=job_id,
+        status=JobStatus.SCHEDULED if data.delay else JobStatus.QUEUED,
+        message=f"{data.job_name} was enqueued",
     )
     return Response(accepted, headers={"Location": f"/api/v1/jobs/{job_id}"})
 

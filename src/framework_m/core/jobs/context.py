@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from framework_m.core.context import ServiceContext, Services
-from framework_m.core.interfaces.job_store import ProgressReport
+from framework_m.core.interfaces.job_store import Claim, ProgressReport
+from framework_m.core.jobs.run_log import RunLog
 from framework_m.core.text import storable
 
 if TYPE_CHECKING:
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from framework_m.core.identity import User
-    from framework_m.core.interfaces.job_store import Claim
-    from framework_m.core.jobs.run_log import RunLog
+
 
 class ProgressSink(Protocol):
     """Takes progress, from any thread; only the latest report of a run is kept."""
@@ -43,6 +43,7 @@ class JobContext(ServiceContext):
 
     __slots__ = ("_claim", "_log", "_sink")
 
+    # taskiq reads these annotations at run time: a dependency may ask for the context.
     def __init__(
         self, claim: Claim, log: RunLog, sink: ProgressSink, services: JobServices
     ) -> None:

@@ -38,7 +38,7 @@ class JobRequest(Generic[P, R]):
         self._function = function
         self._options = options
 
-    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Ask for a run.
 
         Inside a transaction (`async with app.transaction()`) the job is part of it: it runs if
@@ -53,7 +53,7 @@ class JobRequest(Generic[P, R]):
     kiq = enqueue
     """taskiq's word for it."""
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> JobCall[R]:
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> JobCall[R]:
         """A run to be asked for later, with others: see `enqueue_many`."""
         return JobCall(self._function.name, args, kwargs, self._options)
 
@@ -110,7 +110,7 @@ class JobFunction(JobRequest[P, R]):
         self.defaults = options
         self._open_in: list[Jobs] = []
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:

@@ -95,6 +95,10 @@ class Jobs:
         """
         return self.registry.get(name).function
 
+    def handle(self, job_id: str) -> JobHandle[Any]:
+        """A handle of a job whose id was kept. Asks for nothing yet."""
+        return JobHandle.of(job_id, self)
+
     async def get(self, job_id: str) -> JobLog | None:
         """The record of one job; None if there is none."""
         return await self._store.get(job_id)

@@ -1,0 +1,1 @@
+"""One application, before and after a deploy."""
