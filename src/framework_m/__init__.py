@@ -25,9 +25,21 @@ if TYPE_CHECKING:
         DuplicateError,
         FrameworkMError,
         InvalidDocumentError,
+        InvalidEventError,
         LinkError,
         NotFoundError,
     )
+    from framework_m.core.events.context import EventContext
+    from framework_m.core.events.documents import (
+        DocCancelled,
+        DocCreated,
+        DocDeleted,
+        DocSubmitted,
+        DocUpdated,
+    )
+    from framework_m.core.events.envelope import BaseEvent
+    from framework_m.core.events.jobs import JobCancelled, JobFailed, JobSucceeded
+    from framework_m.core.events.subscriptions import on
     from framework_m.core.identity import User, acting_as
     from framework_m.core.interfaces.filters import where
     from framework_m.core.interfaces.repository import Page, Repository
@@ -44,23 +56,34 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Backoff",
+    "BaseEvent",
     "Cancel",
     "ConflictError",
     "Controller",
     "Discard",
+    "DocCancelled",
+    "DocCreated",
+    "DocDeleted",
     "DocStatus",
+    "DocSubmitted",
     "DocType",
+    "DocUpdated",
     "DocumentError",
     "DuplicateError",
+    "EventContext",
     "Field",
     "FrameworkM",
     "FrameworkMError",
     "InvalidDocumentError",
+    "InvalidEventError",
     "JobAttempt",
+    "JobCancelled",
     "JobContext",
+    "JobFailed",
     "JobHandle",
     "JobLog",
     "JobStatus",
+    "JobSucceeded",
     "Link",
     "LinkError",
     "NotFoundError",
@@ -74,28 +97,40 @@ __all__ = [
     "User",
     "acting_as",
     "job",
+    "on",
     "where",
 ]
 
 _HOMES = {
     "Backoff": "framework_m.core.jobs.retry",
+    "BaseEvent": "framework_m.core.events.envelope",
     "Cancel": "framework_m.core.jobs.control",
     "ConflictError": "framework_m.core.errors",
     "Controller": "framework_m.core.doctypes.controller",
     "Discard": "framework_m.core.jobs.control",
+    "DocCancelled": "framework_m.core.events.documents",
+    "DocCreated": "framework_m.core.events.documents",
+    "DocDeleted": "framework_m.core.events.documents",
     "DocStatus": "framework_m.core.doctypes.base",
+    "DocSubmitted": "framework_m.core.events.documents",
     "DocType": "framework_m.core.doctypes.base",
+    "DocUpdated": "framework_m.core.events.documents",
     "DocumentError": "framework_m.core.errors",
     "DuplicateError": "framework_m.core.errors",
+    "EventContext": "framework_m.core.events.context",
     "Field": "pydantic",
     "FrameworkM": "framework_m.app",
     "FrameworkMError": "framework_m.core.errors",
     "InvalidDocumentError": "framework_m.core.errors",
+    "InvalidEventError": "framework_m.core.errors",
     "JobAttempt": "framework_m.core.doctypes.job_log",
+    "JobCancelled": "framework_m.core.events.jobs",
     "JobContext": "framework_m.core.jobs.context",
+    "JobFailed": "framework_m.core.events.jobs",
     "JobHandle": "framework_m.core.jobs.handle",
     "JobLog": "framework_m.core.doctypes.job_log",
     "JobStatus": "framework_m.core.jobs.states",
+    "JobSucceeded": "framework_m.core.events.jobs",
     "Link": "framework_m.core.doctypes.fields",
     "LinkError": "framework_m.core.errors",
     "NotFoundError": "framework_m.core.errors",
@@ -109,6 +144,7 @@ _HOMES = {
     "User": "framework_m.core.identity",
     "acting_as": "framework_m.core.identity",
     "job": "framework_m.core.jobs.decorator",
+    "on": "framework_m.core.events.subscriptions",
     "where": "framework_m.core.interfaces.filters",
 }
 

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from framework_m.adapters.db import migrations
 from framework_m.adapters.db.application_migrations import ApplicationMigrations
 from framework_m.adapters.db.engine import Database, safe_url
+from framework_m.adapters.db.event_deliveries import EventDeliveries
+from framework_m.adapters.db.event_letters import DeadLetters, EventInbox
+from framework_m.adapters.db.event_log import EventLog
+from framework_m.adapters.db.event_outbox import EventOutbox
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.secrets import Cipher
 from framework_m.adapters.db.tables import Tables
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
+from framework_m.adapters.events.bus import BusOptions, EventBusBase
+from framework_m.adapters.events.database import DatabaseEventBus
+from framework_m.adapters.events.database import notify_channel as events_channel
+from framework_m.adapters.events.in_memory import InMemoryEventBus
 from framework_m.adapters.jobs.broker import JobBroker, JobBrokerMixin
 from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
@@ -23,8 +31,12 @@ from framework_m.adapters.jobs.ports import WorkerPorts
 from framework_m.adapters.jobs.worker import run_worker, worker
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.errors import UnavailableError
+from framework_m.core.events.hosting import HandlerHost
+from framework_m.core.events.service import Events
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.service import Jobs
+from framework_m.core.metrics import Metrics
+from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Backend, Settings
 
@@ -34,13 +46,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from litestar import Litestar
-    from pydantic import SecretStr
+    from pydantic import BaseModel, SecretStr
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
     from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
-    from framework_m.adapters.nats.streams import StreamReport
+    from framework_m.adapters.nats.streams import StreamLimits, StreamReport
     from framework_m.core.doctypes.registry import DocTypeRegistry
+    from framework_m.core.events.registry import HandlerRegistry
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
@@ -57,6 +70,7 @@ D = TypeVar("D", bound=DocType)
 
 _RESERVED_CONNECTIONS = 3
 """Claims, outcomes and a sweep at once."""
+_PRUNED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +91,17 @@ class Ports:
     tables: Tables
     repositories: DocumentRepositories
     migrations: ApplicationMigrations
+    events: Events
+    event_relay: EventRelay
+    event_log: EventLog
+    handlers: HandlerHost
+    metrics: Metrics
 
     async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         return await self.jobs.enqueue(job, *args, **kwargs)
+
+    async def publish(self, event: BaseModel, topic: str | None = None) -> None:
+        await self.events.publish(event, topic)
 
     def repository(self, doctype: type[D]) -> Repository[D]:
         return self.repositories(doctype)
@@ -95,12 +117,21 @@ class Ports:
 
     async def start(self) -> None:
         await self.job_queue.start()
+        await self.events.bus.start()
 
     async def close(self) -> None:
+        await self.event_relay.close()
+        await self.events.bus.close()
         await self.relay.close()
         await self.job_queue.close()
         await self.reserved.close()
         await self.database.close()
+
+    async def prune_events(self) -> None:
+        """Forget events that are older than they are kept, in small batches."""
+        age = timedelta(days=self.settings.event_retention_days)
+        while await self.event_log.prune(age, _PRUNED_AT_ONCE):
+            pass
 
     async def migrate(self) -> None:
         """Bring the schema to this version. Raises UnavailableError."""
@@ -186,7 +217,11 @@ class Ports:
 
 
 def bootstrap(
-    settings: Settings, registry: JobRegistry, doctypes: DocTypeRegistry, home: Path
+    settings: Settings,
+    registry: JobRegistry,
+    doctypes: DocTypeRegistry,
+    handlers: HandlerRegistry,
+    home: Path,
 ) -> Ports:
     """Choose and wire the adapters. Connects to nothing yet."""
     database = Database(
@@ -203,7 +238,19 @@ def bootstrap(
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
     tables = Tables(doctypes, Cipher(settings.secret_keys))
-    return Ports(
+    bus = _events(settings, database, reserved, way.nats)
+    handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
+    event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
+    events = Events(
+        bus.bus,
+        bus.outbox,
+        bus.letters,
+        units,
+        event_relay,
+        source=settings.event_source,
+        limit=settings.event_limit,
+    )
+    ports = Ports(
         settings=settings,
         database=database,
         reserved=reserved,
@@ -215,10 +262,73 @@ def bootstrap(
         jobs=jobs,
         nats=way.nats,
         tables=tables,
-        repositories=DocumentRepositories(database, tables, units, jobs),
+        repositories=DocumentRepositories(database, tables, units, jobs, events),
         migrations=ApplicationMigrations(
             database, tables, home / settings.migrations, settings.migrations_table
         ),
+        events=events,
+        event_relay=event_relay,
+        event_log=bus.log,
+        handlers=handler_host,
+        metrics=bus.bus.metrics,
+    )
+    handler_host.bind(ports)
+    return ports
+
+
+@dataclass(frozen=True, slots=True)
+class _EventPorts:
+    """What carries events, and where they are kept on the way."""
+
+    bus: EventBusBase
+    outbox: EventOutbox
+    log: EventLog
+    letters: DeadLetters
+
+
+def _events(
+    settings: Settings, database: Database, reserved: Database, nats: NatsConnection | None
+) -> _EventPorts:
+    log = EventLog(reserved, notify_channel=events_channel(settings.database_schema))
+    letters, deliveries = DeadLetters(reserved), EventDeliveries(reserved)
+    options = BusOptions(
+        lease=settings.lease,
+        stop_grace=settings.stop_grace,
+        poll_interval=settings.poll_interval,
+        retention=timedelta(days=settings.event_retention_days),
+        source=settings.event_source,
+    )
+    bus: EventBusBase
+    if nats is not None:
+        bus = _event_bus_over_nats(settings, options, nats, reserved, letters)
+    elif settings.effective_backend is Backend.MEMORY:
+        bus = InMemoryEventBus(options, Metrics(), letters)
+    else:
+        bus = DatabaseEventBus(options, Metrics(), reserved, log, deliveries)
+    outbox = EventOutbox(reserved=reserved, placed=not bus.drains_outbox)
+    return _EventPorts(bus, outbox, log, letters)
+
+
+def _event_bus_over_nats(
+    settings: Settings,
+    options: BusOptions,
+    nats: NatsConnection,
+    reserved: Database,
+    letters: DeadLetters,
+) -> EventBusBase:
+    # As above: only where NATS is used.
+    from framework_m.adapters.db.event_pump import PumpedGroups  # noqa: PLC0415
+    from framework_m.adapters.events.nats_event_bus import NatsEventBusAdapter  # noqa: PLC0415
+
+    return NatsEventBusAdapter(
+        options,
+        Metrics(),
+        nats,
+        settings.nats_prefix,
+        _stream_limits(settings),
+        letters,
+        EventDeliveries(reserved),
+        PumpedGroups(reserved),
     )
 
 
@@ -246,17 +356,22 @@ def _over_nats(settings: Settings, store: JobStore) -> _Transport:
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker  # noqa: PLC0415
     from framework_m.adapters.jobs.taskiq_adapter import TaskiqJobQueueAdapter  # noqa: PLC0415
     from framework_m.adapters.nats.connection import NatsConnection  # noqa: PLC0415
-    from framework_m.adapters.nats.streams import StreamLimits  # noqa: PLC0415
 
     nats = NatsConnection(_nats_options(settings))
     broker = JetStreamBroker(
         nats,
         settings.nats_prefix,
-        StreamLimits(settings.nats_replicas, settings.nats_in_memory, settings.nats_max_bytes),
+        _stream_limits(settings),
         # Delivered sooner it would only meet a live lease, later it would wait for nothing.
         ack_wait=settings.lease,
     )
     return _Transport(TaskiqJobQueueAdapter(broker, store), broker, nats)
+
+
+def _stream_limits(settings: Settings) -> StreamLimits:
+    from framework_m.adapters.nats.streams import StreamLimits  # noqa: PLC0415 - as above
+
+    return StreamLimits(settings.nats_replicas, settings.nats_in_memory, settings.nats_max_bytes)
 
 
 def _nats_options(settings: Settings) -> NatsOptions:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from framework_m.adapters.db.binding import Binding
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.unit_of_work import UnitOfWork, UnitsOfWork
-    from framework_m.core.events.service import Events
     from framework_m.core.interfaces.filters import Filter
 
 D = TypeVar("D", bound=DocType)
@@ -40,7 +39,6 @@ class Surroundings:
     database: Database
     units: UnitsOfWork
     now: Callable[[], datetime]
-    events: Events
 
 
 class DocumentReader(Generic[D]):

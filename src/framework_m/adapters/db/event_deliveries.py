@@ -66,6 +66,7 @@ _is_first_of_its_key = ~exists().where(
     _earlier.c.ordering_key == _row.ordering_key,
     _earlier.c.sequence < _row.sequence,
 )
+_may_go = or_(_row.ordering_key.is_(None), _is_first_of_its_key)
 CLAIMED = (_row.sequence, _row.claim_no, _row.attempt)
 
 
@@ -101,7 +102,7 @@ class EventDeliveries:
         """Claim due ones, oldest first; of an ordered group only the first of each key."""
         due = select(_row.sequence).where(_row.group_name == group, _due)
         if ordered:
-            due = due.where(or_(_row.ordering_key.is_(None), _is_first_of_its_key))
+            due = due.where(_may_go)
         due = due.order_by(_row.sequence).limit(limit)
         if not self._database.is_postgresql and not await self._database.fetch(due.limit(1)):
             return []  # without asking for SQLite's write lock
@@ -166,15 +167,17 @@ class EventDeliveries:
                 row = {"group_name": group, "sequence": sequence, **outbox.values(letter.message)}
                 await connection.execute(_REDRIVEN, row)
 
-    async def next_due(self, group: str) -> timedelta | None:
-        """How long until the next delivery is due or its lease lapses; None if there is none."""
-        waits = func.greatest if self._database.is_postgresql else func.max
-        due = func.min(waits(_row.due_at, func.coalesce(_row.lease_until, _row.due_at)))
-        query = select(database_now().label("now"), due.cast(UtcDateTime())).where(
+    async def next_due(self, group: str, *, ordered: bool) -> timedelta | None:
+        """How long until a delivery is due or its lease lapses; None if there is none."""
+        later = func.greatest if self._database.is_postgresql else func.max
+        at = later(_row.due_at, func.coalesce(_row.lease_until, _row.due_at))
+        query = select(database_now().label("now"), func.min(at, type_=UtcDateTime())).where(
             _row.group_name == group
         )
-        [(now, at)] = await self._database.fetch(query)
-        return None if at is None else at - now
+        if ordered:
+            query = query.where(_may_go)
+        [(now, due)] = await self._database.fetch(query)
+        return None if due is None else due - now
 
 
 _REDRIVEN = insert(event_delivery).values(

@@ -122,9 +122,7 @@ class EventLog:
 
     async def lag(self) -> Mapping[str, int]:
         count = select(event_group.c.name, func.count(event_delivery.c.sequence)).select_from(
-            event_group.outerjoin(
-                event_delivery, event_group.c.name == event_delivery.c.group_name
-            )
+            event_group.outerjoin(event_delivery, event_group.c.name == event_delivery.c.group_name)
         )
         rows = await self._database.fetch(count.group_by(event_group.c.name))
         return {name: int(waiting) for name, waiting in rows}
@@ -153,7 +151,8 @@ class EventLog:
             .on_conflict_do_nothing()
             .returning(_entry.sequence, _entry.event_id)
         )
-        placed = {at: event_id for at, event_id in await connection.execute(new, rows)}
+        found = await connection.execute(new, rows)
+        placed = {row.sequence: row.event_id for row in found}
         by_id = {row["event_id"]: row for row in reversed(rows)}
         await self._deliver(connection, [(at, by_id[placed[at]]) for at in sorted(placed)])
         if self._database.is_postgresql and placed:

@@ -38,8 +38,7 @@ class EventOutbox:
     placed: whether positions are asked for; a bus in the same database does without.
     """
 
-    def __init__(self, database: Database, *, reserved: Database, placed: bool) -> None:
-        self._database = database
+    def __init__(self, *, reserved: Database, placed: bool) -> None:
         self._reserved = reserved
         self._placed = placed
 

@@ -17,6 +17,8 @@ from framework_m.adapters.db.schema import database_now
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from framework_m.adapters.db.engine import Database
     from framework_m.core.interfaces.event_bus import EventMessage
     from framework_m.core.interfaces.event_store import DeadLetter
@@ -126,7 +128,7 @@ class PumpedGroups:
             await connection.execute(gone)
             await connection.execute(delete(event_group).where(_row.name == group))
 
-    async def _base(self, connection, group: str, first: int) -> int:  # type: ignore[no-untyped-def]
+    async def _base(self, connection: AsyncConnection, group: str, first: int) -> int:
         """0, unless rows of an earlier stream of this name wait that must go before these."""
         last = select(func.max(event_delivery.c.sequence)).where(
             event_delivery.c.group_name == group

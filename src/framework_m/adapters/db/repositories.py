@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from framework_m.adapters.db.binding import Binding
+from framework_m.adapters.db.document_events import DocumentEvents
 from framework_m.adapters.db.document_reader import Surroundings
 from framework_m.adapters.db.generic_repository import GenericRepository
 from framework_m.adapters.db.hooks import Hooks
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.service import Jobs
 
 D = TypeVar("D", bound=DocType)
+_Made: TypeAlias = tuple[Binding[Any], Hooks, DocumentEvents]
 
 
 def _system_time() -> datetime:
@@ -43,26 +45,27 @@ class DocumentRepositories:
         *,
         now: Callable[[], datetime] = _system_time,
     ) -> None:
-        self._surroundings = Surroundings(database, units, now, events)
+        self._surroundings = Surroundings(database, units, now)
         self._tables = tables
         self._jobs = jobs
         self._events = events
-        self._made: dict[type[DocType], tuple[Binding[Any], Hooks]] = {}
+        self._made: dict[type[DocType], _Made] = {}
 
     def __call__(self, doctype: type[D], unit: UnitOfWorkProtocol | None = None) -> Repository[D]:
-        binding, hooks = self._made.get(doctype) or self._make(doctype)
+        made = self._made.get(doctype) or self._make(doctype)
         joined = cast("UnitOfWork | None", unit)
-        return GenericRepository[D](self._surroundings, binding, hooks, joined)
+        return GenericRepository[D](self._surroundings, *made, joined)
 
     def transaction(self, unit: UnitOfWorkProtocol) -> Transaction:
         """The unit of work as users and controllers see it."""
         return Transaction(unit, self, self._jobs, self._events)
 
-    def _make(self, doctype: type[DocType]) -> tuple[Binding[Any], Hooks]:
+    def _make(self, doctype: type[DocType]) -> _Made:
         doctypes = self._tables.doctypes
         registered = doctypes.get(doctype)
         table, kinds = self._tables.table(registered.name), self._tables.kinds(registered.name)
         binding = Binding(doctype, registered.meta, table, kinds)
         hooks = Hooks(doctypes.controller_of(doctype), self.transaction, self._events)
-        self._made[doctype] = binding, hooks
-        return binding, hooks
+        made = binding, hooks, DocumentEvents(binding, self._events)
+        self._made[doctype] = made
+        return made

@@ -50,7 +50,7 @@ class EventBusBase(abc.ABC):
         self.metrics = metrics
         self._running: dict[int, tuple[Subscription, GroupRunner | Broadcast]] = {}
 
-    async def start(self) -> None:
+    async def start(self) -> None:  # noqa: B027 - not every bus has
         """Nothing to connect, unless an adapter says so."""
 
     async def close(self) -> None:
@@ -98,9 +98,6 @@ class EventBusBase(abc.ABC):
 
     @abc.abstractmethod
     async def lag(self) -> Mapping[str, int]: ...
-
-    async def prune(self) -> None:
-        """Nothing to forget, unless an adapter says so."""
 
     @abc.abstractmethod
     async def source(self, subscription: Subscription) -> GroupSource:

@@ -1,8 +1,8 @@
 """CloudEvents 1.0 in NATS messages: binary mode written, binary and structured mode read.
 
-Binding: https://github.com/cloudevents/spec, bindings/nats-protocol-binding.md. Every attribute is a
-header with `ce-` before its name, percent-encoded; the body is the data. What CloudEvents has no
-attribute for travels as extensions: userid, doctype, docid, and traceparent (Distributed Tracing).
+Binding: bindings/nats-protocol-binding.md of https://github.com/cloudevents/spec. Every attribute
+is a header with `ce-` before its name, percent-encoded; the body is the data. What CloudEvents has
+no attribute for travels as extensions: userid, doctype, docid, and traceparent.
 """
 
 from __future__ import annotations
@@ -107,7 +107,10 @@ def _header(headers: Mapping[str, str], name: str) -> str:
 
 
 def _require(attributes: dict[str, str]) -> None:
-    missing = [FieldError(name, "is missing") for name in ("id", "source", "event_type")
-               if not attributes.get(name)]
+    missing = [
+        FieldError(name, "is missing")
+        for name in ("id", "source", "event_type")
+        if not attributes.get(name)
+    ]
     if missing:
         raise UndecodableEventError("CloudEvent", missing)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from framework_m.core.metrics import Metrics
 
 _BATCH = 500
-_PRUNED = 1000
 _SHORTEST_POLL = 0.05
 
 
@@ -93,10 +92,6 @@ class DatabaseEventBus(EventBusBase):
     async def lag(self) -> Mapping[str, int]:
         return await self._log.lag()
 
-    async def prune(self) -> None:
-        while await self._log.prune(self.options.retention, _PRUNED):
-            pass
-
     async def source(self, subscription: Subscription) -> DatabaseGroup:
         return DatabaseGroup(
             subscription,
@@ -157,7 +152,9 @@ class DatabaseGroup:
             self._idle_rounds = 0
             return [
                 GroupDelivery(
-                    ReceivedEvent(delivery.message, self._group, delivery.attempt, delivery.sequence),
+                    ReceivedEvent(
+                        delivery.message, self._group, delivery.attempt, delivery.sequence
+                    ),
                     delivery,
                 )
                 for delivery in claimed
@@ -190,7 +187,7 @@ class DatabaseGroup:
         patience = self._poll_interval
         if not self._is_told:
             patience = min(patience, _SHORTEST_POLL * 2 ** min(self._idle_rounds - 1, 20))
-        due = await self._deliveries.next_due(self._group)
+        due = await self._deliveries.next_due(self._group, ordered=self._ordered)
         return patience if due is None else max(0.005, min(patience, due.total_seconds()))
 
 

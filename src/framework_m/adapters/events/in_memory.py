@@ -69,7 +69,7 @@ class _Group:
         self.wakeup.call()
 
     def take(self, limit: int) -> list[_Entry]:
-        taken = []
+        taken: list[_Entry] = []
         while self.ready and len(taken) < limit:
             sequence = heapq.heappop(self.ready)
             self.held.add(sequence)

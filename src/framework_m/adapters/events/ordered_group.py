@@ -140,7 +140,9 @@ class OrderedGroup:
             try:
                 event = cloud_events.message_of(message.headers, message.data, topic)
             except UndecodableEventError as error:
-                logger.error("%s: a message on %s is a dead letter: %s", self._group, topic, error)
+                logger.error(  # noqa: TRY400 - no news of ours
+                    "%s: a message on %s is a dead letter: %s", self._group, topic, error
+                )
                 headers, told = dict(message.headers or {}), f"{type(error).__name__}: {error}"
                 letters.append(
                     DeadLetter(self._group, topic, told, 1, None, message.data, headers, sequence)

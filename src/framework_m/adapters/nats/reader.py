@@ -52,9 +52,7 @@ class StreamReader:
         except (NatsError, OSError, TimeoutError) as error:
             raise NatsUnavailableError(str(error) or type(error).__name__) from error
         self._delivered = 0
-        self._puller = Puller(
-            self._connection, self._stream, self._consumer, self._wakeup.call
-        )
+        self._puller = Puller(self._connection, self._stream, self._consumer, self._wakeup.call)
 
     async def read(self, limit: int, patience: float) -> list[Msg]:
         """Up to `limit`; empty after so many seconds without any. Raises NatsUnavailableError."""

@@ -26,7 +26,9 @@ class Handling:
     Raises what the handler raises, and UndecodableEventError.
     """
 
-    def __init__(self, registered: RegisteredHandler, services: Services, inbox: InboxStore) -> None:
+    def __init__(
+        self, registered: RegisteredHandler, services: Services, inbox: InboxStore
+    ) -> None:
         self._registered = registered
         self._mark = registered.handler.mark
         self._function = registered.handler.function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from framework_m.core.errors import DeadLetterNotFoundError, InvalidEventError, FieldError
+from framework_m.core.errors import DeadLetterNotFoundError, FieldError, InvalidEventError
 from framework_m.core.events.envelope import written
 from framework_m.core.events.topics import checked_pattern
 from framework_m.core.interfaces.unit_of_work import current_unit_of_work

@@ -137,6 +137,3 @@ class EventBusProtocol(Protocol):
 
     async def lag(self) -> Mapping[str, int]:
         """How many events each group has still to handle."""
-
-    async def prune(self) -> None:
-        """Forget what is older than the bus keeps."""

@@ -11,7 +11,7 @@ from framework_m.core.errors import EventError, UnavailableError
 from framework_m.core.interfaces.event_store import DeadLetter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from framework_m.core.interfaces.event_bus import EventBusProtocol
     from framework_m.core.interfaces.event_store import DeadLetterStore
@@ -40,11 +40,17 @@ class EventRelay:
     """
 
     def __init__(
-        self, outbox: OutboxStore, bus: EventBusProtocol, letters: DeadLetterStore
+        self,
+        outbox: OutboxStore,
+        bus: EventBusProtocol,
+        letters: DeadLetterStore,
+        prepare: Callable[[], Awaitable[None]],
     ) -> None:
+        """prepare: done once before anything is published: the groups have to be there."""
         self._outbox = outbox
         self._bus = bus
         self._letters = letters
+        self._prepare: Callable[[], Awaitable[None]] | None = prepare
         self._outgoing: list[OutboxRow] = []
         self._is_wanted = False
         self._sending: asyncio.Task[None] | None = None
@@ -62,6 +68,7 @@ class EventRelay:
 
     async def sweep(self) -> int:
         """Publish what was committed and never published; how many. Raises UnavailableError."""
+        await self._prepared()
         total = 0
         if self._bus.drains_outbox:
             while moved := await self._bus.drain():
@@ -79,8 +86,14 @@ class EventRelay:
         if self._sending is not None:
             await self._sending
 
+    async def _prepared(self) -> None:
+        if self._prepare is not None:
+            await self._prepare()
+            self._prepare = None
+
     async def _drain(self) -> None:
         try:
+            await self._prepared()
             while self._is_wanted:
                 self._is_wanted = False
                 while await self._bus.drain():
@@ -93,6 +106,7 @@ class EventRelay:
         while self._outgoing:
             rows, self._outgoing = self._outgoing[:_BATCH], self._outgoing[_BATCH:]
             try:
+                await self._prepared()
                 held_back = await self._outbox.held_back(rows)
                 waiting = [row for row in rows if row.message.key in held_back]
                 ready = [row for row in rows if row.message.key not in held_back]

@@ -1,0 +1,115 @@
+"""Events and handlers for tests, and somebody who remembers what was heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from framework_m import BaseEvent, DocCreated, DocType, EventContext, Field, on
+from framework_m.core.interfaces.event_bus import ReceivedEvent
+
+DEADLINE = 20.0
+
+
+class Paid(BaseEvent):
+    event_type: str = "invoice.paid"
+    amount: Decimal = Field(ge=0)
+
+
+class Plain(BaseModel):
+    """No event: it becomes the data of one."""
+
+    number: int
+
+
+class Note(DocType):
+    """A document to save."""
+
+    text: str = ""
+
+    class Meta:
+        naming = "given"
+        submittable = True
+
+
+class Heard:
+    """A callback that remembers, and may be told to fail or to wait."""
+
+    def __init__(self) -> None:
+        self.received: list[ReceivedEvent] = []
+        self.handled: list[str] = []
+        self.fails: Callable[[ReceivedEvent], bool] = lambda _: False
+        self.gate: asyncio.Event | None = None
+        self.running = 0
+        self.most_running = 0
+        self._changed = asyncio.Event()
+
+    async def __call__(self, received: ReceivedEvent) -> None:
+        self.received.append(received)
+        self._changed.set()
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+            await asyncio.sleep(0)
+            if self.fails(received):
+                raise RuntimeError("told to fail")
+        finally:
+            self.running -= 1
+        self.handled.append(received.message.event_id)
+        self._changed.set()
+
+    async def until(self, done: Callable[[Heard], bool]) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while not done(self):
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def count(self, number: int) -> list[str]:
+        """The ids handled, once there are that many."""
+        await self.until(lambda heard: len(heard.handled) >= number)
+        return self.handled
+
+
+def _append(log: str, word: str) -> None:
+    with Path(log).open("a") as file:
+        file.write(f"{word}\n")
+
+
+@on("test.note", group="notes")
+async def keep_note(ctx: EventContext, event: BaseEvent) -> None:
+    _append(event.data["log"], event.data["word"])
+
+
+@on("test.note", group="notes", ordered=True)
+async def keep_in_order(ctx: EventContext, event: BaseEvent) -> None:
+    _append(f"{event.data['log']}.ordered", f"{event.doc_id}:{event.data['word']}")
+
+
+@on("doc.created", doctype=Note, group="typed")
+async def note_created(event: DocCreated) -> None:
+    if event.doc_id.startswith("/"):
+        _append(event.doc_id, f"{event.event_type} {event.user_id}")
+
+
+@on("test.plain", group="typed")
+def plain_function(event: Plain) -> None:
+    _append(str(Path.cwd() / "never"), "") if event.number < 0 else None
+
+
+@on("test.once", group="once", exactly_once=True, retries=2)
+async def save_once(ctx: EventContext, event: BaseEvent) -> None:
+    """Writes, and fails after it where it is told to."""
+    await ctx.repository(Note).save(Note(name=f"{event.doc_id}-{ctx.attempt}"))
+    if ctx.attempt <= int(event.data.get("fails", 0)):
+        raise RuntimeError("after the write")
+
+
+@on("test.live")
+async def heard_live(event: BaseEvent) -> None:
+    _append(event.data["log"], event.data["word"])
