@@ -106,11 +106,12 @@ class EventDeliveries:
         due = due.order_by(_row.sequence).limit(limit)
         if not self._database.is_postgresql and not await self._database.fetch(due.limit(1)):
             return []  # without asking for SQLite's write lock
+        # A CTE is evaluated once. PostgreSQL may evaluate a subquery in IN for each row, and then
+        # its limit bounds nothing.
+        locked = due.with_for_update(skip_locked=True).cte("due")
         claimed = (
             update(event_delivery)
-            .where(
-                _row.group_name == group, _row.sequence.in_(due.with_for_update(skip_locked=True))
-            )
+            .where(_row.group_name == group, _row.sequence.in_(select(locked.c.sequence)))
             .values(
                 claim_no=_row.claim_no + 1,
                 attempt=_row.attempt + 1,
