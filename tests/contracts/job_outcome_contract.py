@@ -51,6 +51,38 @@ class JobOutcomeContract:
         assert (job.status, job.error) == (JobStatus.FAILED, "Discard: no such customer")
         assert job.attempt == 1
 
+    async def test_a_suspect_runs_with_no_other_in_its_process(self, harness: Harness) -> None:
+        gate, log = harness.folder / "gate", harness.folder / "log"
+        suspect = await jobs.wait_for.enqueue(gate, log)
+        await harness.change(suspect, rescues=2)
+        company = await jobs.short_nap.enqueue(log)
+        async with harness.app.worker():
+            await harness.lines(log, 2)
+            later = await jobs.short_nap.enqueue(log)
+            gate.touch()
+            before, alone, after = [await harness.ended(it) for it in (company, suspect, later)]
+        assert before.completed_at
+        assert alone.started_at
+        assert alone.completed_at
+        assert after.started_at
+        assert alone.status is JobStatus.SUCCESS
+        assert after.started_at >= alone.completed_at
+        assert log.read_text().split() == [company, suspect, later]
+
+    async def test_a_worker_that_stops_gives_suspects_back(self, harness: Harness) -> None:
+        gate, log = harness.folder / "gate", harness.folder / "log"
+        company = await jobs.wait_for.enqueue(gate, log)
+        suspect = await jobs.short_nap.enqueue(log)
+        await harness.change(suspect, rescues=2)
+        async with harness.application(stop_grace=0).worker():
+            await harness.lines(log, 1)
+            await harness.reached(suspect, JobStatus.RUNNING)  # claimed, and waiting to be alone
+        assert (await harness.record(suspect)).status is JobStatus.QUEUED
+        assert log.read_text().split() == [company]
+        gate.touch()
+        async with harness.app.worker():
+            assert (await harness.ended(suspect)).status is JobStatus.SUCCESS
+
     @pytest.mark.parametrize(("kind", "attempts"), [("passing", 4), ("lasting", 1), ("other", 1)])
     async def test_errors_are_retried_by_kind(
         self, harness: Harness, kind: str, attempts: int

@@ -69,9 +69,13 @@ class Harness:
     async def make_due(self, job_id: str) -> None:
         """As if its time had come: the database's clock cannot be moved."""
         past = datetime.now(UTC) - timedelta(seconds=5)
-        due = update(job_log).where(job_log.c.name == job_id)
+        await self.change(job_id, scheduled_at=past, updated_at=past, dispatched_at=None)
+
+    async def change(self, job_id: str, **columns: Any) -> None:
+        """Let its row say something else."""
+        row = update(job_log).where(job_log.c.name == job_id)
         async with self.app.transaction() as unit:
-            await unit.execute(due.values(scheduled_at=past, updated_at=past, dispatched_at=None))
+            await unit.execute(row.values(columns))
 
     async def reached(self, job_id: str, *statuses: JobStatus) -> JobLog:
         """The job's record, once it is in one of these states."""

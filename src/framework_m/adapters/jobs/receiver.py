@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskiq import TaskiqMessage
@@ -20,7 +20,7 @@ from framework_m.adapters.jobs.broker import JobBrokerMixin
 from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
 from framework_m.adapters.jobs.wakeup import Wakeup
-from framework_m.core.causes import follow
+from framework_m.core.causes import Cause, follow
 from framework_m.core.errors import (
     ArgumentError,
     ConfigurationError,
@@ -222,7 +222,7 @@ class JobReceiver(Receiver):
         log = RunLog(claim, self._recorder, self._ports.log_lines)
         listen_to_logging(log)
         become(claim.user)
-        follow(replace(claim.cause, job_id=claim.job_id))
+        follow(Cause(claim.job_id, claim.cause.correlation_id, claim.cause.trace_context))
         context = JobContext(claim, log, self._recorder, self._ports.services)
         self._ports.broker.run_dependencies.set({JobContext: context})
         return context

@@ -43,7 +43,7 @@ class Snooze(Exception):
         if self._after is not None:
             return self._after
         assert self._until is not None, "one of the two is given"  # noqa: S101
-        return max(timedelta(), self._until - datetime.now(UTC))
+        return seconds(self._until - datetime.now(UTC))
 
 
 class Cancel(Exception):
