@@ -11,19 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from framework_m.adapters.db import migrations
 from framework_m.adapters.db.application_migrations import ApplicationMigrations
 from framework_m.adapters.db.engine import Database, safe_url
-from framework_m.adapters.db.event_deliveries import EventDeliveries
-from framework_m.adapters.db.event_letters import DeadLetters, EventInbox
-from framework_m.adapters.db.event_log import EventLog
-from framework_m.adapters.db.event_outbox import EventOutbox
+from framework_m.adapters.db.event_letters import EventInbox
+from framework_m.adapters.db.job_events import JobEvents
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.secrets import Cipher
 from framework_m.adapters.db.tables import Tables
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
-from framework_m.adapters.events.bus import BusOptions, EventBusBase
-from framework_m.adapters.events.database import DatabaseEventBus
-from framework_m.adapters.events.database import notify_channel as events_channel
-from framework_m.adapters.events.in_memory import InMemoryEventBus
+from framework_m.adapters.events.bus import BusOptions
+from framework_m.adapters.events.choice import OverNats, choose
 from framework_m.adapters.jobs.broker import JobBroker, JobBrokerMixin
 from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
@@ -35,7 +31,6 @@ from framework_m.core.events.hosting import HandlerHost
 from framework_m.core.events.service import Events
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.service import Jobs
-from framework_m.core.metrics import Metrics
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Backend, Settings
@@ -49,6 +44,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, SecretStr
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from framework_m.adapters.db.event_log import EventLog
+    from framework_m.adapters.events.choice import EventPorts
+    from framework_m.adapters.events.nats_event_bus import NatsEventBusAdapter
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
     from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
     from framework_m.adapters.nats.streams import StreamLimits, StreamReport
@@ -61,6 +59,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.registry import JobRegistry
+    from framework_m.core.metrics import Metrics
     from framework_m.core.transaction import Transaction
 
 __all__ = ["Ports", "asgi", "bootstrap", "safe_url", "shown_nats"]
@@ -173,7 +172,8 @@ class Ports:
         if self.nats is None:
             return []
         broker = cast("JetStreamBroker", self.broker)
-        return await broker.report_streams()
+        bus = cast("NatsEventBusAdapter", self.events.bus)
+        return [*await broker.report_streams(), await bus.report_stream()]
 
     def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts."""
@@ -238,7 +238,7 @@ def bootstrap(
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
     tables = Tables(doctypes, Cipher(settings.secret_keys))
-    bus = _events(settings, database, reserved, way.nats)
+    bus = _events(settings, reserved, way.nats)
     handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
     event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
     events = Events(
@@ -273,24 +273,12 @@ def bootstrap(
         metrics=bus.bus.metrics,
     )
     handler_host.bind(ports)
+    if settings.job_events:
+        store.tell_ended = JobEvents(bus.outbox, event_relay, settings.event_source)
     return ports
 
 
-@dataclass(frozen=True, slots=True)
-class _EventPorts:
-    """What carries events, and where they are kept on the way."""
-
-    bus: EventBusBase
-    outbox: EventOutbox
-    log: EventLog
-    letters: DeadLetters
-
-
-def _events(
-    settings: Settings, database: Database, reserved: Database, nats: NatsConnection | None
-) -> _EventPorts:
-    log = EventLog(reserved, notify_channel=events_channel(settings.database_schema))
-    letters, deliveries = DeadLetters(reserved), EventDeliveries(reserved)
+def _events(settings: Settings, reserved: Database, nats: NatsConnection | None) -> EventPorts:
     options = BusOptions(
         lease=settings.lease,
         stop_grace=settings.stop_grace,
@@ -298,38 +286,11 @@ def _events(
         retention=timedelta(days=settings.event_retention_days),
         source=settings.event_source,
     )
-    bus: EventBusBase
+    over = None
     if nats is not None:
-        bus = _event_bus_over_nats(settings, options, nats, reserved, letters)
-    elif settings.effective_backend is Backend.MEMORY:
-        bus = InMemoryEventBus(options, Metrics(), letters)
-    else:
-        bus = DatabaseEventBus(options, Metrics(), reserved, log, deliveries)
-    outbox = EventOutbox(reserved=reserved, placed=not bus.drains_outbox)
-    return _EventPorts(bus, outbox, log, letters)
-
-
-def _event_bus_over_nats(
-    settings: Settings,
-    options: BusOptions,
-    nats: NatsConnection,
-    reserved: Database,
-    letters: DeadLetters,
-) -> EventBusBase:
-    # As above: only where NATS is used.
-    from framework_m.adapters.db.event_pump import PumpedGroups  # noqa: PLC0415
-    from framework_m.adapters.events.nats_event_bus import NatsEventBusAdapter  # noqa: PLC0415
-
-    return NatsEventBusAdapter(
-        options,
-        Metrics(),
-        nats,
-        settings.nats_prefix,
-        _stream_limits(settings),
-        letters,
-        EventDeliveries(reserved),
-        PumpedGroups(reserved),
-    )
+        over = OverNats(nats, settings.nats_prefix, _stream_limits(settings))
+    in_memory = settings.effective_backend is Backend.MEMORY
+    return choose(options, reserved, in_memory=in_memory, nats=over)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,9 @@ class EventBusContract:
         self, harness: Harness, heard: Heard
     ) -> None:
         await harness.app.events.subscribe(">", heard, group="g")
-        paid = Paid(amount=Decimal("10.50"), doctype="Invoice", doc_id="1", source="shop", data={"a": [1]})
+        paid = Paid(
+            amount=Decimal("10.50"), doctype="Invoice", doc_id="1", source="shop", data={"a": [1]}
+        )
         created = DocCreated(doctype="Todo", doc_id="T-1", source="shop")
         await harness.app.publish(paid)
         await harness.app.publish(created)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from framework_m import BaseEvent, DocCreated, DocType, EventContext, Field, on
+from framework_m import BaseEvent, DocCreated, DocType, EventContext, Field, Secret, on
+from framework_m.core.identity import acting_user_id
 from framework_m.core.interfaces.event_bus import ReceivedEvent
 
 DEADLINE = 20.0
@@ -34,6 +35,24 @@ class Note(DocType):
     class Meta:
         naming = "given"
         submittable = True
+        event_fields = ("text",)
+
+
+class Silent(DocType):
+    """Its changes are nobody's business."""
+
+    class Meta:
+        naming = "given"
+        events = False
+
+
+class Customer(DocType):
+    title: str = ""
+    token: Secret | None = None
+
+    class Meta:
+        naming = "given"
+        event_fields = ("title", "token")
 
 
 class Heard:
@@ -94,12 +113,12 @@ async def keep_in_order(ctx: EventContext, event: BaseEvent) -> None:
 @on("doc.created", doctype=Note, group="typed")
 async def note_created(event: DocCreated) -> None:
     if event.doc_id.startswith("/"):
-        _append(event.doc_id, f"{event.event_type} {event.user_id}")
+        _append(event.doc_id, f"{event.event_type} {event.user_id} {acting_user_id()}")
 
 
 @on("test.plain", group="typed")
 def plain_function(event: Plain) -> None:
-    _append(str(Path.cwd() / "never"), "") if event.number < 0 else None
+    assert event.number >= 0
 
 
 @on("test.once", group="once", exactly_once=True, retries=2)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import timedelta
 
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from framework_m.adapters.db.engine import Database
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
@@ -43,7 +45,7 @@ class EventOutbox:
         self._placed = placed
 
     async def append(
-        self, unit: UnitOfWorkProtocol, messages: Sequence[EventMessage]
+        self, unit: UnitOfWorkProtocol | AsyncConnection, messages: Sequence[EventMessage]
     ) -> Sequence[OutboxRow]:
         rows = [values(message) for message in messages]
         if not self._placed:

@@ -156,6 +156,15 @@ class NatsEventBusAdapter(EventBusBase):
         self._reset_after_reconnect.add(tail)
         return tail
 
+    async def report_stream(self) -> streams.StreamReport:
+        """See to the stream, and tell of it. Raises NatsUnavailableError."""
+        await self.connection.open()
+        drift = await streams.ensure(self.connection.jetstream, self.spec, self._limits)
+        spec = self.spec
+        return streams.StreamReport(
+            spec.name, spec.subjects, spec.retention, spec.purpose, tuple(drift)
+        )
+
     def reader(self, topic: str, after: int, stream: str) -> StreamReader:
         subject = f"{self.prefix}.events.{topic}"
         return StreamReader(self.connection, self.spec.name, subject, after, stream)

@@ -12,7 +12,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from framework_m import __version__
-from framework_m.adapters.web import errors, health, jobs_api
+from framework_m.adapters.web import errors, events_api, health, jobs_api
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ def build(application: ApplicationProtocol, *, body_limit: int) -> Litestar:
             yield
 
     return Litestar(
-        route_handlers=[jobs_api.router(), health.router()],
+        route_handlers=[jobs_api.router(), events_api.router(), health.router()],
         dependencies={"application": Provide(lambda: application, sync_to_thread=False)},
         exception_handlers=errors.handlers(),
         lifespan=[serving],

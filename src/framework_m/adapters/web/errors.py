@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from framework_m.core.errors import (
     ArgumentError,
+    DeadLetterNotFoundError,
     FieldError,
     JobNotFoundError,
     UnavailableError,
@@ -62,6 +63,7 @@ def handlers() -> ExceptionHandlersMap:
         UnknownJobError: _unknown_job,
         ArgumentError: _arguments,
         JobNotFoundError: _not_found,
+        DeadLetterNotFoundError: _not_found,
         UnavailableError: _unavailable,
         RecursionError: _too_deep,
         Exception: _unexpected,
@@ -125,7 +127,7 @@ def _arguments(_: Request[Any, Any, Any], error: ArgumentError) -> Response[Any]
     return _answer(422, str(error), errors)
 
 
-def _not_found(_: Request[Any, Any, Any], error: JobNotFoundError) -> Response[Any]:
+def _not_found(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     return _answer(404, str(error))
 
 

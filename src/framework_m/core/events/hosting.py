@@ -29,12 +29,12 @@ class HandlerHost:
     def __init__(self, registry: HandlerRegistry, bus: EventBusProtocol, inbox: InboxStore) -> None:
         self._registry = registry
         self._bus = bus
-        self._inbox = inbox
+        self.inbox = inbox
         self._groups = self._broadcasts = _Hosted(bus, [])
 
     def bind(self, services: Services) -> None:
         """What handlers find in their context; before anything else."""
-        wanted = [_subscription(handler, services, self._inbox) for handler in self._registry]
+        wanted = [_subscription(handler, services, self.inbox) for handler in self._registry]
         self._groups = _Hosted(self._bus, [s for s in wanted if s.group is not None])
         self._broadcasts = _Hosted(self._bus, [s for s in wanted if s.group is None])
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from framework_m.core.events.service import Events
     from framework_m.core.jobs.service import Jobs
 
 
@@ -27,6 +28,10 @@ class ApplicationProtocol(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Its jobs. Raises ConfigurationError while it is not open."""
+
+    @property
+    def events(self) -> Events:
+        """Its events. Raises ConfigurationError while it is not open."""
 
     async def readiness(self) -> Sequence[Check]:
         """Whether it can do its work now, thing by thing. Raises nothing."""
