@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from framework_m import BaseEvent, DocCreated, DocType, EventContext, Field, Secret, on
+from framework_m import Backoff, BaseEvent, DocCreated, DocType, EventContext, Field, Secret, on
 from framework_m.core.identity import acting_user_id
 from framework_m.core.interfaces.event_bus import ReceivedEvent
 
 DEADLINE = 20.0
+DOCUMENTS = 10
+"""Counters that chaos counts with."""
 
 
 class Paid(BaseEvent):
@@ -95,25 +98,25 @@ class Heard:
         return self.handled
 
 
-def _append(log: str, word: str) -> None:
+def append(log: str, word: str) -> None:
     with Path(log).open("a") as file:
         file.write(f"{word}\n")
 
 
 @on("test.note", group="notes")
 async def keep_note(ctx: EventContext, event: BaseEvent) -> None:
-    _append(event.data["log"], event.data["word"])
+    append(event.data["log"], event.data["word"])
 
 
 @on("test.note", group="notes", ordered=True)
 async def keep_in_order(ctx: EventContext, event: BaseEvent) -> None:
-    _append(f"{event.data['log']}.ordered", f"{event.doc_id}:{event.data['word']}")
+    append(f"{event.data['log']}.ordered", f"{event.doc_id}:{event.data['word']}")
 
 
 @on("doc.created", doctype=Note, group="typed")
 async def note_created(event: DocCreated) -> None:
     if event.doc_id.startswith("/"):
-        _append(event.doc_id, f"{event.event_type} {event.user_id} {acting_user_id()}")
+        append(event.doc_id, f"{event.event_type} {event.user_id} {acting_user_id()}")
 
 
 @on("test.plain", group="typed")
@@ -131,4 +134,34 @@ async def save_once(ctx: EventContext, event: BaseEvent) -> None:
 
 @on("test.live")
 async def heard_live(event: BaseEvent) -> None:
-    _append(event.data["log"], event.data["word"])
+    append(event.data["log"], event.data["word"])
+
+
+@on("test.wait", group="waits")
+async def wait_for_gate(event: BaseEvent) -> None:
+    append(event.data["log"], "begun")
+    while not Path(event.data["gate"]).exists():  # noqa: ASYNC110 - another process makes it
+        await asyncio.sleep(0.005)
+    append(event.data["log"], "ended")
+
+
+class Counter(DocType):
+    """Counts the transactions that committed about one document."""
+
+    total: int = 0
+
+    class Meta:
+        naming = "given"
+        events = False
+
+
+@on("test.counted", group="chaos", retries=1000, backoff=Backoff(min=0, max=0.01))
+async def count_any(event: BaseEvent) -> None:
+    append(event.data["log"], f"{event.doc_id}:{event.data['n']}")
+
+
+@on("test.counted", group="chaos", ordered=True, retries=1000, backoff=Backoff(min=0, max=0.01))
+async def count_in_order(event: BaseEvent) -> None:
+    if random.random() < 0.05:  # nothing of it was done: it is tried again, in its place
+        raise RuntimeError("at random")
+    append(f"{event.data['log']}.ordered", f"{event.doc_id}:{event.data['n']}")
