@@ -26,9 +26,12 @@ COLUMNS = (_row.event_id, _row.topic, _row.ordering_key, _row.payload)
 
 _NEW = insert(event_outbox).values(created_at=database_now())
 _NEW_PLACED = _NEW.returning(_row.position, sort_by_parameter_order=True)
-_OLDEST_OF_KEYS = (
+_OLDEST_OTHERS = (
     select(_row.ordering_key, func.min(_row.position))
-    .where(_row.ordering_key.in_(bindparam("keys", expanding=True)))
+    .where(
+        _row.ordering_key.in_(bindparam("keys", expanding=True)),
+        _row.position.not_in(bindparam("ours", expanding=True)),
+    )
     .group_by(_row.ordering_key)
 )
 _DELETE = delete(event_outbox).where(_row.position.in_(bindparam("positions", expanding=True)))
@@ -54,15 +57,20 @@ class EventOutbox:
         positions = (await unit.execute(_NEW_PLACED, rows)).scalars().all()
         return [OutboxRow(at, message) for at, message in zip(positions, messages, strict=True)]
 
-    async def held_back(self, rows: Sequence[OutboxRow]) -> Collection[str]:
-        first: dict[str, int] = {}
-        for row in rows:
-            if row.message.key is not None:
-                first.setdefault(row.message.key, row.position)
-        if not first:
+    async def held_back(self, rows: Sequence[OutboxRow]) -> Collection[int]:
+        keyed = [row for row in rows if row.message.key is not None]
+        if not keyed:
             return ()
-        found = await self._reserved.fetch(_OLDEST_OF_KEYS, {"keys": list(first)})
-        return {key for key, oldest in found if oldest < first[key]}
+        ours = {
+            "keys": list({row.message.key for row in keyed}),
+            "ours": [r.position for r in keyed],
+        }
+        others = {row[0]: row[1] for row in await self._reserved.fetch(_OLDEST_OTHERS, ours)}
+        return {
+            row.position
+            for row in keyed
+            if row.message.key in others and row.position > others[row.message.key]
+        }
 
     async def oldest(self, limit: int, *, older_than: timedelta) -> Sequence[OutboxRow]:
         age = older_than.total_seconds()

@@ -35,8 +35,8 @@ class OutboxStore(Protocol):
         The rows, where somebody will need their positions; else nothing.
         """
 
-    async def held_back(self, rows: Sequence[OutboxRow]) -> Collection[str]:
-        """The keys among these of which an older row waits, which has to go first."""
+    async def held_back(self, rows: Sequence[OutboxRow]) -> Collection[int]:
+        """The positions of those before which another row of their key has to go."""
 
     async def oldest(self, limit: int, *, older_than: timedelta) -> Sequence[OutboxRow]:
         """What was committed at least that long ago and is still here, in order."""

@@ -108,9 +108,8 @@ class EventRelay:
             try:
                 await self._prepared()
                 held_back = await self._outbox.held_back(rows)
-                waiting = [row for row in rows if row.message.key in held_back]
-                ready = [row for row in rows if row.message.key not in held_back]
-                await self._deliver(ready if waiting else rows)
+                waiting = [row for row in rows if row.position in held_back]
+                await self._deliver([row for row in rows if row.position not in held_back])
             except UnavailableError as error:
                 logger.warning("relay: %d events are left to the next sweep: %s", len(rows), error)
                 continue
