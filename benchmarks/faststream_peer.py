@@ -1,6 +1,6 @@
 """FastStream's rates, measured in its own environment: prints JSON.
 
-    python benchmarks/faststream_peer.py NATS_URL EVENTS
+python benchmarks/faststream_peer.py NATS_URL EVENTS
 """
 
 import asyncio
@@ -59,7 +59,7 @@ async def main(url: str, count: int) -> None:
     print(json.dumps({"publish": published, "consume": consumed}))
 
 
-def _counting(count: int, done: asyncio.Event):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _counting(count: int, done: asyncio.Event):  # type: ignore[no-untyped-def]
     left = count
 
     async def handle(message: dict[str, str]) -> None:

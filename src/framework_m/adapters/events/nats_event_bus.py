@@ -18,6 +18,7 @@ from framework_m.adapters.nats import streams
 from framework_m.adapters.nats.publisher import Outgoing, Publisher
 from framework_m.adapters.nats.reader import StreamReader, place_of, stream_id
 from framework_m.core.errors import NatsUnavailableError
+from framework_m.core.events.envelope import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
     from framework_m.adapters.db.event_pump import PumpedGroups
     from framework_m.adapters.events.bus import BusOptions
     from framework_m.adapters.nats.connection import NatsConnection
+    from framework_m.core.events.envelope import BaseEvent
     from framework_m.core.interfaces.event_bus import EventMessage, Start, Subscription
     from framework_m.core.interfaces.event_store import DeadLetter, DeadLetterStore
     from framework_m.core.metrics import Metrics
+
+
+_BATCH = 1000
 
 
 class _Resettable(Protocol):
@@ -62,7 +67,7 @@ class NatsEventBusAdapter(EventBusBase):
         self.spec = streams.events_stream(prefix, options.retention.total_seconds())
         self._limits = limits
         self._publisher = Publisher(connection)
-        self._outgoing: list[tuple[Outgoing, asyncio.Future[None]]] = []
+        self._outgoing: list[tuple[EventMessage, asyncio.Future[None]]] = []
         self._sending: asyncio.Task[None] | None = None
         self._is_ensured = False
         self._ensuring = asyncio.Lock()
@@ -91,6 +96,14 @@ class NatsEventBusAdapter(EventBusBase):
         await super().close()
         if self._sending is not None:
             await self._sending
+
+    async def publish(self, topic: str, event: BaseEvent) -> None:
+        message = written(event, topic, source=self.options.source)
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._outgoing.append((message, stored))
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send(), name="events-publish")
+        await stored
 
     async def publish_many(self, messages: Sequence[EventMessage]) -> None:
         if not messages:
@@ -183,6 +196,23 @@ class NatsEventBusAdapter(EventBusBase):
         rest = subject.removeprefix(f"{self.prefix}.")
         way, _, topic = rest.partition(".")
         return topic if way == "events" else topic.partition(".")[2]
+
+    async def _send(self) -> None:
+        """What concurrent callers publish goes together, in the order of their calls."""
+        while self._outgoing:
+            batch, self._outgoing = self._outgoing[:_BATCH], self._outgoing[_BATCH:]
+            error: Exception | None = None
+            try:
+                await self.publish_many([message for message, _ in batch])
+            except Exception as raised:  # noqa: BLE001 - it is the callers'
+                error = raised
+            for _, stored in batch:
+                if stored.done():
+                    continue  # its caller waits no more
+                if error is None:
+                    stored.set_result(None)
+                else:
+                    stored.set_exception(error)
 
     def _outgoing_of(self, message: EventMessage) -> Outgoing:
         headers = cloud_events.headers_of(message)

@@ -22,6 +22,7 @@ from framework_m.core.ids import uuid7
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nats.aio.client import Client
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
@@ -140,7 +141,7 @@ class Publisher:
             token = str(next(self._numbers))
             self._waiting[token] = answers
             reply = f"{self._inbox}.{token}"
-        await self._connection.client.publish(subject, data, reply=reply, headers=headers)
+        await _put(self._connection.client, subject, reply, headers, data)
 
     async def _open(self) -> None:
         client = self._connection.client
@@ -154,6 +155,27 @@ class Publisher:
         answers = self._waiting.pop(message.subject.rpartition(".")[2], None)
         if answers is not None:
             answers.take(message)
+
+
+async def _put(
+    client: Client, subject: str, reply: str, headers: dict[str, str], data: bytes
+) -> None:
+    """What `client.publish` does, for headers that are known to be well formed.
+
+    Their checks cost nats-py more than everything else that publishing costs.
+    """
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if lines.count("\n") != len(headers) or not client.is_connected:
+        await client.publish(subject, data, reply=reply, headers=headers)
+        return
+    if len(data) > client.max_payload:
+        raise MaxPayloadError
+    block = f"NATS/1.0\r\n{lines}\r\n".encode()
+    sizes = f"{len(block)} {len(block) + len(data)}"
+    command = f"HPUB {subject} {reply} {sizes}\r\n".encode()
+    await client._send_command(b"%b%b%b\r\n" % (command, block, data))
+    if client._flush_queue is not None and client._flush_queue.empty():
+        await client._flush_pending()
 
 
 def _parts(messages: Sequence[Outgoing]) -> list[list[Outgoing]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import EventError, UnavailableError
 from framework_m.core.interfaces.event_store import DeadLetter
+from framework_m.core.outage import pause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +24,11 @@ logger = logging.getLogger(__name__)
 _BATCH = 500
 _HEAD_START = timedelta(seconds=1)
 """Whoever committed an event publishes it at once; sweeping sooner would only do it twice."""
+_SHARE = 8
+_SHORTEST_GATHER, _LONGEST_GATHER = 0.005, 0.25
+"""While events keep coming they are published in batches, so far apart that the relay takes an
+eighth of the time at most: a batch costs hardly more than one event does. The first after a pause
+goes at once."""
 _TURN = 0.02
 _TURNS = 10
 """How often a row whose older sibling is somebody else's is looked at before a sweep has it."""
@@ -53,6 +60,7 @@ class EventRelay:
         self._prepare: Callable[[], Awaitable[None]] | None = prepare
         self._outgoing: list[OutboxRow] = []
         self._is_wanted = False
+        self._closing = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
 
     def publish(self, rows: Sequence[OutboxRow]) -> None:
@@ -83,6 +91,7 @@ class EventRelay:
 
     async def close(self) -> None:
         """Publish what is still on its way."""
+        self._closing.set()
         if self._sending is not None:
             await self._sending
 
@@ -96,8 +105,10 @@ class EventRelay:
             await self._prepared()
             while self._is_wanted:
                 self._is_wanted = False
+                began = time.monotonic()
                 while await self._bus.drain():
                     pass
+                await self._gather(began)
         except UnavailableError as error:
             logger.warning("relay: events are left to the next sweep: %s", error)
 
@@ -105,6 +116,7 @@ class EventRelay:
         turns = 0
         while self._outgoing:
             rows, self._outgoing = self._outgoing[:_BATCH], self._outgoing[_BATCH:]
+            began = time.monotonic()
             try:
                 await self._prepared()
                 held_back = await self._outbox.held_back(rows)
@@ -117,6 +129,13 @@ class EventRelay:
                 turns += 1
                 self._outgoing[:0] = waiting
                 await asyncio.sleep(_TURN)
+            elif len(self._outgoing) < _BATCH:
+                await self._gather(began)
+
+    async def _gather(self, began: float) -> None:
+        """Leave the others their share of the time."""
+        wait = _SHARE * (time.monotonic() - began)
+        await pause(min(_LONGEST_GATHER, max(_SHORTEST_GATHER, wait)), self._closing)
 
     async def _deliver(self, rows: Sequence[OutboxRow]) -> None:
         if not rows:
