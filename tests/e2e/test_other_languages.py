@@ -1,4 +1,4 @@
-"""A program in another language reads our events, as CloudEvents: Node, with the client from npm."""
+"""A program in another language reads our events as CloudEvents: Node, with npm's NATS client."""
 
 import asyncio
 import json
