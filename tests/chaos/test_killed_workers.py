@@ -1,9 +1,7 @@
 """Workers killed at random, servers stopped and started: every job ends, once (design §4)."""
 
 import asyncio
-import random
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +9,14 @@ from typing import Any
 
 import pytest
 
-from framework_m import JobStatus
-from framework_m.core.errors import UnavailableError
+from tests.chaos.crew import LEASE, Crew, ended, judge
 from tests.support import jobs
 from tests.support.harness import Harness
-from tests.support.processes import WorkerProcess
 from tests.support.servers import (
     NatsServerFactory,
     PostgresServerFactory,
     Server,
 )
-
-LEASE = 2
 
 
 @dataclass(frozen=True)
@@ -67,25 +61,6 @@ async def backend(
         yield Backend(harness, servers)
 
 
-class Crew:
-    """Some workers, of which any may be killed and is replaced."""
-
-    def __init__(self, size: int, start: Callable[[], WorkerProcess], stack: ExitStack) -> None:
-        self._start = start
-        self._stack = stack
-        self._workers = [self._hired() for _ in range(size)]
-
-    def kill_one(self) -> None:
-        number = random.randrange(len(self._workers))
-        self._workers[number].kill()
-        self._workers[number] = self._hired()
-
-    def _hired(self) -> WorkerProcess:
-        worker = self._start()
-        self._stack.callback(worker.end)
-        return worker
-
-
 @pytest.mark.parametrize(
     "scale", [SHORT, pytest.param(LONG, marks=pytest.mark.chaos)], ids=["short", "long"]
 )
@@ -93,35 +68,18 @@ async def test_every_job_ends_once_whatever_is_killed(
     backend: Backend, tmp_path: Path, scale: Scale
 ) -> None:
     harness, log = backend.harness, tmp_path / "log"
-    environment = {**harness.environment(), "FRAMEWORK_M_CONCURRENCY": "20"}
+    # Before there is a crew: it would keep up, and nothing would be running at the kills.
+    ids: set[str] = {await jobs.short_nap.enqueue(log) for _ in range(scale.jobs)}
     with ExitStack() as stack:
-        crew = Crew(2, lambda: WorkerProcess(environment, tmp_path / "output"), stack)
-        ids = {await jobs.short_nap.enqueue(log) for _ in range(scale.jobs)}
+        crew = Crew(harness, stack)
         async with harness.app.serving():  # as a web process: its relay sweeps too
             for nth in range(scale.kills):
-                await _ended(harness, scale.jobs * (nth + 1) // (scale.kills + 2))
+                await ended(harness, scale.jobs * (nth + 1) // (scale.kills + 2))
                 crew.kill_one()
                 if nth < scale.outages:
                     await _outages(backend.servers)
-            await _ended(harness, scale.jobs)
-    await _judge(harness, ids, log, scale)
-
-
-async def _ended(harness: Harness, count: int) -> None:
-    """Until so many jobs have ended, looked at through an outage if need be."""
-    async with asyncio.timeout(240):
-        while await _count(harness) < count:  # noqa: ASYNC110 - other processes set no event
-            await asyncio.sleep(0.05)
-
-
-async def _count(harness: Harness) -> int:
-    total = 0
-    for status in (JobStatus.SUCCESS, JobStatus.FAILED):
-        try:
-            total += len(await harness.app.jobs.list(status=status, limit=10_000))
-        except UnavailableError:
-            return 0
-    return total
+            await ended(harness, scale.jobs)
+    await judge(harness, ids, log, kills=crew.kills)
 
 
 async def _outages(servers: list[Server]) -> None:
@@ -129,14 +87,3 @@ async def _outages(servers: list[Server]) -> None:
         await asyncio.to_thread(server.kill)
         await asyncio.sleep(0.5)
         await asyncio.to_thread(server.start)
-
-
-async def _judge(harness: Harness, ids: set[Any], log: Path, scale: Scale) -> None:
-    records = await harness.app.jobs.list(limit=scale.jobs + 1)
-    assert {job.job_id for job in records} == ids, "none lost, none invented"
-    assert Counter(job.status for job in records) == {JobStatus.SUCCESS: scale.jobs}
-    assert {job.attempt for job in records} == {1}, "the crash of a worker spends no attempt"
-    runs = Counter(log.read_text().split())
-    assert runs.keys() == ids
-    again = sum(runs.values()) - scale.jobs
-    assert again <= 20 * scale.kills, f"{again} runs more than were in flight at a kill"
