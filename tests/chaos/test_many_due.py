@@ -14,13 +14,8 @@ pytestmark = pytest.mark.chaos
 MANY = 20_000
 
 
-@pytest.mark.parametrize(
-    "backend", ["memory", "sqlite", "postgresql", "nats_sqlite", "nats_postgresql"]
-)
-async def test_everything_that_is_due_at_once_runs(
-    request: pytest.FixtureRequest, backend: str
-) -> None:
-    harness: Harness = request.getfixturevalue(backend)
+async def test_everything_that_is_due_at_once_runs(every_backend: Harness) -> None:
+    harness = every_backend
     moment = datetime.now(UTC) + timedelta(seconds=8)
     calls = [
         jobs.add.options(at=moment + timedelta(microseconds=n * 50)).call(n) for n in range(MANY)
