@@ -3,23 +3,23 @@
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pytest
 from sqlalchemy.engine import make_url
 
 # Before their first import: a failed assert in a shared suite then says as much as one in a test.
-pytest.register_assert_rewrite("tests.contracts", "tests.support")
+pytest.register_assert_rewrite("tests.contracts", "tests.support", "tests.chaos")
 
 pytest_plugins = ("tests.support.fixtures", "tests.support.document_fixtures")
 
 from tests.support import servers  # noqa: E402
+from tests.support.nats_cluster import NatsCluster  # noqa: E402
 from tests.support.servers import (  # noqa: E402
     NatsServer,
     NatsServerFactory,
     PostgresServer,
     PostgresServerFactory,
-    Server,
     ServerMissing,
 )
 
@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     import asyncpg
 
 
-ServerType = TypeVar("ServerType", bound=Server)
+class Disposable(Protocol):
+    """What has to be ended after the test."""
+
+    def dispose(self) -> None: ...
+
+
+ServerType = TypeVar("ServerType", bound=Disposable)
 
 
 def _started(make: Callable[[], ServerType], stack: ExitStack) -> ServerType:
@@ -65,6 +71,15 @@ def nats_server_factory() -> Iterator[NatsServerFactory]:
     """Call it for a NATS of the test's own, to stop, kill and start again."""
     with ExitStack() as stack:
         yield lambda: _started(servers.own_nats, stack)
+
+
+@pytest.fixture
+async def nats_cluster() -> AsyncIterator[NatsCluster]:
+    """A cluster of the test's own, whose nodes it may stop, kill and start again."""
+    with ExitStack() as stack:
+        cluster = _started(NatsCluster, stack)
+        await cluster.formed()
+        yield cluster
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The servers that tests get: real, restartable with their data, and gone when the test run is."""
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
@@ -16,11 +17,14 @@ import nats
 import nats.errors
 import pytest
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support import containers, servers
+from tests.support.harness import until
 from tests.support.local import LocalNats, ServerMissing
+from tests.support.nats_cluster import NODES, NatsCluster
 from tests.support.servers import (
     NatsServer,
     NatsServerFactory,
@@ -107,6 +111,35 @@ async def test_nats_comes_back_with_its_data_to_the_same_client(
     await client.close()
 
 
+async def test_a_cluster_goes_on_without_one_node_which_then_catches_up(
+    nats_cluster: NatsCluster,
+) -> None:
+    url = nats_cluster.url
+    client, _ = await patient_client(url)
+    jetstream = client.jetstream()
+    await jetstream.add_stream(name="kept", subjects=["kept"], num_replicas=NODES)
+    await jetstream.publish("kept", b"before")
+
+    # Not the leader: to choose another takes the servers up to nine seconds.
+    follower = (await nats_cluster.leader_of("kept") + 1) % NODES
+    nats_cluster.kill(follower)
+    await until(lambda: published(jetstream, "kept"))
+    nats_cluster.start(follower)
+    await nats_cluster.current("kept")
+
+    assert (await jetstream.stream_info("kept")).state.messages == 2
+    assert nats_cluster.url == url
+    await client.close()
+
+
+async def published(jetstream: JetStreamContext, subject: str) -> bool:
+    """Whether it is stored; not if its node died before it could say so. Twice: once."""
+    with contextlib.suppress(nats.errors.Error):
+        await jetstream.publish(subject, b"", timeout=1, headers={"Nats-Msg-Id": "once"})
+        return True
+    return False
+
+
 def test_a_restart_of_a_stopped_server_starts_it(nats_server_factory: NatsServerFactory) -> None:
     server = nats_server_factory()
     server.stop()
@@ -125,7 +158,7 @@ async def patient_client(url: str) -> tuple[Client, asyncio.Event]:
         assert isinstance(error, (OSError, nats.errors.Error))
 
     client = await nats.connect(
-        url,
+        url.split(","),
         reconnected_cb=on_reconnect,
         error_cb=ignore_the_cut,
         reconnect_time_wait=0.01,

@@ -20,11 +20,13 @@ _DEADLINE = 20.0
 JOBS = ("tests.support.jobs",)
 
 
-async def until(look: Callable[[], Awaitable[T | None]]) -> T:
-    """Look again and again until there is something to see."""
-    async with asyncio.timeout(_DEADLINE):
+async def until(
+    look: Callable[[], Awaitable[T | None]], *, deadline: float = _DEADLINE, pause: float = 0.005
+) -> T:
+    """Look again and again, with a pause between, until there is something to see."""
+    async with asyncio.timeout(deadline):
         while not (seen := await look()):  # noqa: ASYNC110 - other processes set no event here
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(pause)
     return seen
 
 

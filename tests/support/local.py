@@ -108,10 +108,11 @@ class LocalNats(LocalServer):
 
     ready = "Server is ready"
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, port: int = -1) -> None:
+        """`port`: -1 is any free one; then that one for ever."""
         self._program = find_nats()
         self._options = options
-        self._port = -1  # any free one; then that one for ever
+        self._port = port
         super().__init__()
         self._port = self._listening_port()
 

@@ -15,11 +15,12 @@ from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, Wo
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import LogLine, Rescue
 from framework_m.core.jobs.execution import summary
-from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import timedelta
+
+    from sqlalchemy import ColumnElement, Select
 
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.job_events import JobEvents
@@ -83,7 +84,7 @@ class JobLogStore:
                     .limit(limit - len(claims))
                     .with_for_update(skip_locked=True)
                 )
-                rows = await connection.execute(sql.claim(terms, _row.name.in_(due)))
+                rows = await connection.execute(sql.claim(terms, self._among(due)))
                 claims.extend(sql.claims(rows))
                 if len(claims) >= limit:
                     break
@@ -133,7 +134,7 @@ class JobLogStore:
                 update(job_log)
                 .where(
                     _row.name.in_(held),
-                    _row.status == JobStatus.RUNNING.value,
+                    sql.is_running(),
                     _row.worker == terms.worker,
                 )
                 .values(lease_until=database_now(terms.lease.total_seconds()))
@@ -230,7 +231,7 @@ class JobLogStore:
         async with self._database.begin() as connection:
             rows = await connection.execute(
                 update(job_log)
-                .where(_row.name.in_(which.limit(limit).with_for_update(skip_locked=True)))
+                .where(self._among(which.limit(limit).with_for_update(skip_locked=True)))
                 .values(dispatched_at=database_now())
                 .returning(*sql.DISPATCH_COLUMNS)
             )
@@ -246,7 +247,7 @@ class JobLogStore:
     async def forget_dispatches(self) -> None:
         async with self._database.begin() as connection:
             await connection.execute(
-                update(job_log).where(_row.status.in_(sql.WAITING_NAMES)).values(dispatched_at=None)
+                update(job_log).where(sql.is_waiting()).values(dispatched_at=None)
             )
 
     async def next_due(self, queues: Sequence[str]) -> timedelta | None:
@@ -288,6 +289,9 @@ class JobLogStore:
         async with self._shared.read() as connection:
             rows = await connection.execute(query)
             return [sql.record(row) for row in rows.mappings()]
+
+    def _among(self, rows: Select[Any]) -> ColumnElement[bool]:
+        return sql.among(rows, is_postgresql=self._database.is_postgresql)
 
     async def _make_ready(
         self, connection: Any, job_ids: Collection[str], changes: dict[Any, Any]

@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 from datetime import UTC
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nats.aio.msg import Msg
+    from nats.js.api import PubAck
 
     from framework_m.adapters.nats.connection import NatsConnection
     from framework_m.core.interfaces.job_store import Dispatch
@@ -84,15 +86,15 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
     async def ensure(self, queues: Sequence[str]) -> None:
         """Create what is missing of the streams and of these queues' consumers."""
         async with self._ensuring:
+            # All at once: in a cluster each has a leader of its own, and may be without one.
             if "" not in self._ensured:
-                for spec in (self._jobs, self._parked):
-                    await streams.ensure(self.connection.jetstream, spec, self._limits)
+                await asyncio.gather(*map(self._ensure_stream, (self._jobs, self._parked)))
                 self._ensured.add("")
-            for queue in queues:
-                if queue not in self._ensured:
-                    for priority in PRIORITIES:
-                        await self._ensure_consumer(queue, priority)
-                    self._ensured.add(queue)
+            missing = [queue for queue in queues if queue not in self._ensured]
+            await asyncio.gather(
+                *(self._ensure_consumer(*which) for which in product(missing, PRIORITIES))
+            )
+            self._ensured.update(missing)
 
     def puller(self, queue: str, priority: int, arrived: Callable[[], None]) -> Puller:
         return Puller(self.connection, self._jobs.name, _consumer(queue, priority), arrived)
@@ -104,19 +106,24 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
         """
         if not self.connection.is_connected:
             raise NatsUnavailableError("reconnecting")  # at once, not after a time-out
-        jetstream = self.connection.jetstream
+        stored: list[asyncio.Future[PubAck]] = []
         try:
             async with asyncio.timeout(_PUBLISH_TIMEOUT):
-                stored = [
-                    await jetstream.publish_async(
-                        self._subject(job), _payload(job), headers=self._headers(job)
-                    )
-                    for job in jobs
-                ]
+                for job in jobs:
+                    stored.append(await self._publish(job))
                 await asyncio.gather(*stored)
         except (NatsError, OSError, TimeoutError) as error:
             self.forget()
             raise NatsUnavailableError(str(error) or type(error).__name__) from error
+        finally:
+            for answer in stored:
+                answer.cancel()  # one that never comes would hold its place among the pending
+
+    async def _publish(self, job: Dispatch) -> asyncio.Future[PubAck]:
+        """Send, without waiting for the answer."""
+        return await self.connection.jetstream.publish_async(
+            self._subject(job), _payload(job), headers=self._headers(job)
+        )
 
     async def park(self, message: Msg, reason: str) -> None:
         """Keep a message that is not ours, with the reason; then, and only then, let go of it."""
@@ -136,7 +143,7 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
         await self.connection.open()
         reports = []
         for spec in (self._jobs, self._parked):
-            drift = await streams.ensure(self.connection.jetstream, spec, self._limits)
+            drift = await self._ensure_stream(spec)
             reports.append(
                 streams.StreamReport(
                     spec.name, spec.subjects, spec.retention, spec.purpose, tuple(drift)
@@ -160,6 +167,9 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
         except (NatsError, OSError, TimeoutError) as error:
             raise NatsUnavailableError(str(error) or type(error).__name__) from error
         return True
+
+    async def _ensure_stream(self, spec: streams.StreamSpec) -> list[str]:
+        return await streams.ensure(self.connection.jetstream, spec, self._limits)
 
     async def _ensure_consumer(self, queue: str, priority: int) -> None:
         config = ConsumerConfig(

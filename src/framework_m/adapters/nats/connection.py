@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT = 5.0
+_ANSWER_TIMEOUT = 2.0
+"""What is asked while a cluster elects a leader is never answered: better to ask again soon."""
 _DRAIN_TIMEOUT = 5.0
 _RECONNECT_WAIT = 0.25
 _OPTIONS: dict[str, Any] = {
@@ -83,6 +85,7 @@ class NatsConnection:
     def __init__(self, options: NatsOptions) -> None:
         self.options = options
         self.client = Client()
+        self._jetstream: JetStreamContext | None = None
         self._opening = asyncio.Lock()
         self._is_open = False
         self._last_error: Exception | None = None
@@ -94,7 +97,10 @@ class NatsConnection:
 
     @property
     def jetstream(self) -> JetStreamContext:
-        return self.client.jetstream(timeout=_CONNECT_TIMEOUT)
+        """The same for the connection's whole life: each one has a subscription of its own."""
+        if self._jetstream is None:
+            self._jetstream = self.client.jetstream(timeout=_ANSWER_TIMEOUT)
+        return self._jetstream
 
     def on_reconnect(self, action: Callable[[], None]) -> None:
         """Do this after every reconnect: what the server was asked before is forgotten."""
@@ -113,7 +119,7 @@ class NatsConnection:
         if not self.client.is_connected:
             raise NatsUnavailableError(f"no connection to {self.options.shown()}")
         try:
-            await self.client.jetstream(timeout=2).account_info()
+            await self.jetstream.account_info()
         except (NatsError, OSError, TimeoutError) as error:
             raise NatsUnavailableError(_words(error)) from error
 
@@ -134,6 +140,7 @@ class NatsConnection:
         # nats-py never gives up on the first connection either, with endless reconnects on; and
         # a client that failed once is not used again.
         self.client = Client()
+        self._jetstream = None
         self._last_error = None
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
@@ -163,7 +170,9 @@ class NatsConnection:
 
     async def _on_error(self, error: Exception) -> None:
         # One per failed attempt to reconnect: the disconnect was said, and its end will be.
-        self._last_error = error
+        # A server that refuses us hangs up too, and what it said tells more than that.
+        if not (isinstance(error, OSError) and isinstance(self._last_error, NatsError)):
+            self._last_error = error
         logger.debug("NATS: %s", _words(error))
 
 

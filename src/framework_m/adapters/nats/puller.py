@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _PATIENCE = 10.0
 """How long the server holds a request open for the first message."""
 _ANSWER_TIMEOUT = 2.0
+_HEARTBEAT = 2.0
+"""How often the server says that a request still waits: one whose node died says nothing."""
+_SILENCE = 2 * _HEARTBEAT + 1.0
+_ALIVE = "100"
 _NO_MESSAGES, _EXPIRED = "404", "408"
 _STATUS = "Status"
 
@@ -89,9 +93,11 @@ class Puller:
         """Leave a request for the next message. Raises NatsUnavailableError."""
         reply = await self._reply()
         self._waiting = reply
-        # Should the server forget it without a word, it is asked again.
-        self._waiting_until = time.monotonic() + _PATIENCE + _ANSWER_TIMEOUT
-        await self._ask(reply, {"batch": 1, "expires": int(_PATIENCE * 1e9)})
+        self._still_waits()
+        await self._ask(
+            reply,
+            {"batch": 1, "expires": int(_PATIENCE * 1e9), "idle_heartbeat": int(_HEARTBEAT * 1e9)},
+        )
 
     async def close(self) -> list[Msg]:
         """Stop; the messages that nobody took."""
@@ -133,7 +139,9 @@ class Puller:
         self._arrived()
 
     def _on_status(self, subject: str, status: str) -> None:
-        if status == "100":  # a heartbeat
+        if status == _ALIVE:
+            if subject == self._waiting:
+                self._still_waits()
             return
         if status not in (_NO_MESSAGES, _EXPIRED):
             self.is_broken = True
@@ -142,6 +150,10 @@ class Puller:
         if self._burst is not None and subject == self._burst[0]:
             self._end_burst()
         self._arrived()
+
+    def _still_waits(self) -> None:
+        # Should the server forget it without a word, it is asked again.
+        self._waiting_until = time.monotonic() + _SILENCE
 
     def _end_burst(self) -> None:
         if self._burst is not None and not self._burst[1].done():

@@ -1,0 +1,87 @@
+"""What workers ask for all the time finds its rows by an index, whatever plan PostgreSQL keeps."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import event
+
+from framework_m.core.interfaces.job_store import ClaimTerms, Dispatch, JobStore
+from tests.support.harness import Harness
+from tests.support.servers import PostgresServer, plain_dsn
+
+TERMS = ClaimTerms("a", ("default",), timedelta(seconds=10))
+NOW = timedelta()
+Ask = Callable[[JobStore], Awaitable[Any]]
+
+
+async def publish(_: Any) -> None:
+    """Nothing is there to be published."""
+
+
+QUESTIONS: dict[str, Ask] = {
+    "claim due": lambda store: store.claim_due(TERMS, 50),
+    "claim by id": lambda store: store.claim(TERMS, ["1", "2"]),
+    "renew": lambda store: store.renew({"1": 1}, TERMS),
+    "rescue": lambda store: store.rescue(50, patience=timedelta(hours=1), max_rescues=3),
+    "unblock": lambda store: store.unblock(["a", "b"], 50, older_than=NOW),
+    "next due": lambda store: store.next_due(["default"]),
+    "mark dispatched": lambda store: store.mark_dispatched([Dispatch("1", "add", "default", 2)]),
+    "standings": lambda store: store.standings(["1", "2"]),
+    "lines": lambda store: store.lines("1", after=(1, 2), limit=3),
+    "get": lambda store: store.get("1"),
+}
+
+
+@pytest.fixture
+def asked(postgresql: Harness) -> Iterator[list[str]]:
+    """The statements that reach the database."""
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    ports = postgresql.app.ports
+    engines = [ports.database.engine.sync_engine, ports.reserved.engine.sync_engine]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def planned(connection: asyncpg.Connection, statement: str) -> str:
+    """The plan that serves any parameters."""
+    await connection.execute(f"PREPARE asked AS {statement}")
+    count = len(set(re.findall(r"\$\d+", statement)))
+    arguments = f"({', '.join(['NULL'] * count)})" if count else ""
+    rows = await connection.fetch(f"EXPLAIN EXECUTE asked{arguments}")
+    await connection.execute("DEALLOCATE asked")
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_a_question_finds_its_rows_by_an_index(
+    postgresql: Harness,
+    asked: list[str],
+    postgres_server: PostgresServer,
+    postgres_schema: str,
+    question: str,
+) -> None:
+    await QUESTIONS[question](postgresql.app.ports.job_store)
+    assert asked
+    connection = await asyncpg.connect(
+        plain_dsn(postgres_server.url), server_settings={"search_path": postgres_schema}
+    )
+    try:
+        # So that it takes one only where there is no other way, however few the rows are.
+        await connection.execute("SET enable_seqscan = off")
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        for statement in asked:
+            plan = await planned(connection, statement)
+            assert "Seq Scan" not in plan, plan
+    finally:
+        await connection.close()
