@@ -214,7 +214,8 @@ async def _latency(app: FrameworkM) -> None:
         heard.set()
 
     made = await app.events.subscribe("bench.ping", handle, group=f"p{time.monotonic_ns()}")
-    took, through_outbox = [], []
+    took: list[float] = []
+    through_outbox: list[float] = []
     for number in range(2 * PINGS):
         event = BaseEvent(event_type="bench.ping", data=BODY)
         heard.clear()

@@ -17,19 +17,10 @@ DATA = {"text": "x" * 230}
 async def main(url: str, count: int) -> None:
     stream = JStream("peer", subjects=["peer.>"])
     broker = NatsBroker(url, logger=None)
-    seen, done = 0, asyncio.Event()
-
-    @broker.subscriber(
-        "peer.a", stream=stream, durable="peer", pull_sub=PullSub(batch_size=100, timeout=1.0)
-    )
-    async def handle(message: dict[str, str]) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == count:
-            done.set()
-
+    done = asyncio.Event()
+    pulled = PullSub(batch_size=100, timeout=1.0)
+    broker.subscriber("peer.a", stream=stream, durable="peer", pull_sub=pulled)(_counting(0, done))
     await broker.connect()
-    publisher = broker.publisher("peer.a", stream="peer")
     await broker.start()
     await broker.stop()  # the stream and its durable consumer are there now
 
@@ -45,12 +36,11 @@ async def main(url: str, count: int) -> None:
     await asyncio.gather(*(publish() for _ in range(count)))
     published = count / (time.perf_counter() - started)
     await broker.stop()
-    del publisher
 
     second = NatsBroker(url, logger=None)
-    second.subscriber(
-        "peer.a", stream=stream, durable="peer", pull_sub=PullSub(batch_size=100, timeout=1.0)
-    )(_counting(count, done))
+    second.subscriber("peer.a", stream=stream, durable="peer", pull_sub=pulled)(
+        _counting(count, done)
+    )
     started = time.perf_counter()
     await second.start()
     await done.wait()
