@@ -274,7 +274,7 @@ def bootstrap(
     )
     handler_host.bind(ports)
     if settings.job_events:
-        store.tell_ended = JobEvents(bus.outbox, event_relay, settings.event_source)
+        store.tell_ended = JobEvents(bus.bus, bus.outbox, event_relay, settings.event_source)
     return ports
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from sqlalchemy import ColumnElement, Select
+
     from framework_m.adapters.db.engine import Database
     from framework_m.core.interfaces.event_bus import EventMessage
     from framework_m.core.interfaces.event_store import DeadLetter
@@ -106,12 +108,9 @@ class EventDeliveries:
         due = due.order_by(_row.sequence).limit(limit)
         if not self._database.is_postgresql and not await self._database.fetch(due.limit(1)):
             return []  # without asking for SQLite's write lock
-        # A CTE is evaluated once. PostgreSQL may evaluate a subquery in IN for each row, and then
-        # its limit bounds nothing.
-        locked = due.with_for_update(skip_locked=True).cte("due")
         claimed = (
             update(event_delivery)
-            .where(_row.group_name == group, _row.sequence.in_(select(locked.c.sequence)))
+            .where(_row.group_name == group, self._among(due.with_for_update(skip_locked=True)))
             .values(
                 claim_no=_row.claim_no + 1,
                 attempt=_row.attempt + 1,
@@ -125,6 +124,14 @@ class EventDeliveries:
             ClaimedDelivery(group, at, claim_no, attempt, outbox.message(rest))
             for at, claim_no, attempt, *rest in sorted(rows)
         ]
+
+    def _among(self, sequences: Select[Any]) -> ColumnElement[bool]:
+        """PostgreSQL may evaluate a subquery in IN for each row, so that its limit bounds nothing,
+        and expects it to find much, so that it reads the whole group. An array is made once.
+        """
+        if self._database.is_postgresql:
+            return _row.sequence == func.any(func.array(sequences.scalar_subquery()))
+        return _row.sequence.in_(sequences)
 
     async def settle(
         self,

@@ -120,6 +120,10 @@ class EventLog:
             return await self.position(None)
         return int(found or 0)
 
+    async def patterns(self) -> Sequence[str]:
+        """What groups want to hear of."""
+        return [row.topic for row in await self._database.fetch(_GROUPS)]
+
     async def lag(self) -> Mapping[str, int]:
         count = select(event_group.c.name, func.count(event_delivery.c.sequence)).select_from(
             event_group.outerjoin(event_delivery, event_group.c.name == event_delivery.c.group_name)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from framework_m.adapters.db.event_outbox import EventOutbox
+    from framework_m.core.interfaces.event_bus import EventBusProtocol
     from framework_m.core.outbox.event_relay import EventRelay
 
 _row = job_log.c
@@ -42,12 +43,22 @@ _ENDED = select(
 
 
 class JobEvents:
-    """Publishes from the transaction in which jobs end: two statements for a batch of them."""
+    """Publishes from the transaction in which jobs end: two statements for a batch of them.
 
-    def __init__(self, outbox: EventOutbox, relay: EventRelay, source: str) -> None:
+    Nothing where nobody can hear of it, for it is work for every job.
+    """
+
+    def __init__(
+        self, bus: EventBusProtocol, outbox: EventOutbox, relay: EventRelay, source: str
+    ) -> None:
+        self._bus = bus
         self._outbox = outbox
         self._relay = relay
         self._source = source
+
+    async def wanted(self) -> bool:
+        """Whether anybody can hear of it. Raises UnavailableError."""
+        return await self._bus.hears(tuple(_TYPES.values()))
 
     async def append(
         self, connection: AsyncConnection, job_ids: Sequence[str]

@@ -310,7 +310,7 @@ class JobLogStore:
 
     async def _tell_ended(self, connection: Any, job_ids: Sequence[str]) -> Callable[[], None]:
         """Events of these, in this transaction; what to call once it has committed."""
-        if self.tell_ended is None or not job_ids:
+        if self.tell_ended is None or not job_ids or not await self.tell_ended.wanted():
             return lambda: None
         return await self.tell_ended.append(connection, job_ids)
 

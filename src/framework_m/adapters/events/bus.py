@@ -12,7 +12,7 @@ from framework_m.adapters.events.broadcast import Broadcast
 from framework_m.adapters.events.group_runner import GroupRunner
 from framework_m.core.errors import TopicError
 from framework_m.core.events.envelope import written
-from framework_m.core.events.topics import checked_pattern
+from framework_m.core.events.topics import checked_pattern, matches
 from framework_m.core.interfaces.event_bus import DeliveryTerms, Subscription
 
 if TYPE_CHECKING:
@@ -95,6 +95,15 @@ class EventBusBase(abc.ABC):
 
     @abc.abstractmethod
     async def redrive(self, letter: DeadLetter) -> None: ...
+
+    async def hears(self, topics: Sequence[str]) -> bool:
+        """Unless an adapter knows better, somebody does."""
+        return True
+
+    def hears_here(self, topics: Sequence[str]) -> bool:
+        """Whether a subscription of this process does."""
+        wanted = [subscription.topic for subscription, _ in self._running.values()]
+        return any(matches(pattern, topic) for pattern in wanted for topic in topics)
 
     @abc.abstractmethod
     async def lag(self) -> Mapping[str, int]: ...

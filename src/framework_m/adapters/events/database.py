@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _BATCH = 500
 _SHORTEST_POLL = 0.05
+_PATTERNS_KEPT = 2.0
+"""Seconds for which what groups want is remembered."""
 
 
 def notify_channel(schema: str | None) -> str:
@@ -55,6 +58,8 @@ class DatabaseEventBus(EventBusBase):
         self._deliveries = deliveries
         self._wakeup = Wakeup()
         self._listener: Listener | None = None
+        self._patterns: Sequence[str] = ()
+        self._patterns_until = 0.0
 
     async def start(self) -> None:
         if self._database.is_postgresql and self._listener is None:
@@ -82,12 +87,21 @@ class DatabaseEventBus(EventBusBase):
     async def define(self, subscription: Subscription) -> None:
         assert subscription.group is not None, "only groups are defined"  # noqa: S101
         await self._log.define(subscription.group, subscription)
+        self._patterns_until = 0.0
 
     async def redrive(self, letter: DeadLetter) -> None:
         if letter.message is None:
             raise TopicError(letter.group, "the dead letter came over another bus")
         await self._deliveries.add(letter.group, letter)
         self._wakeup.call()
+
+    async def hears(self, topics: Sequence[str]) -> bool:
+        if self.hears_here(topics):
+            return True
+        if time.monotonic() >= self._patterns_until:
+            self._patterns = await self._log.patterns()
+            self._patterns_until = time.monotonic() + _PATTERNS_KEPT
+        return any(matches(pattern, topic) for pattern in self._patterns for topic in topics)
 
     async def lag(self) -> Mapping[str, int]:
         return await self._log.lag()

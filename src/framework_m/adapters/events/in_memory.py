@@ -140,6 +140,12 @@ class InMemoryEventBus(EventBusBase):
             raise TopicError(letter.group, "no group of this name is in this process")
         group.add(_Entry(next(self._sequences), datetime.now(UTC), letter.message))
 
+    async def hears(self, topics: Sequence[str]) -> bool:
+        if self.hears_here(topics):
+            return True
+        wanted = [group.topic for group in self._groups.values()]
+        return any(matches(pattern, topic) for pattern in wanted for topic in topics)
+
     async def lag(self) -> Mapping[str, int]:
         return {name: len(group.waiting) for name, group in self._groups.items()}
 

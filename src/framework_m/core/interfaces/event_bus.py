@@ -135,5 +135,11 @@ class EventBusProtocol(Protocol):
     async def redrive(self, letter: DeadLetter) -> None:
         """Give a dead letter to its group once more, and to nobody else."""
 
+    async def hears(self, topics: Sequence[str]) -> bool:
+        """Whether anybody may hear of events on these topics; False only where nobody can.
+
+        Somebody who subscribes in another process may be noticed a moment later.
+        """
+
     async def lag(self) -> Mapping[str, int]:
         """How many events each group has still to handle."""
