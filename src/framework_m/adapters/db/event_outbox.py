@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy.dialects import sqlite
 
 from framework_m.adapters.db.event_schema import event_outbox
 from framework_m.adapters.db.schema import database_now
+from framework_m.adapters.db.unit_of_work import UnitOfWork
 from framework_m.core.events.envelope import payload, unpacked
 from framework_m.core.interfaces.event_bus import EventMessage
 from framework_m.core.interfaces.outbox_store import OutboxRow
@@ -26,6 +28,11 @@ COLUMNS = (_row.event_id, _row.topic, _row.ordering_key, _row.payload)
 
 _NEW = insert(event_outbox).values(created_at=database_now())
 _NEW_PLACED = _NEW.returning(_row.position, sort_by_parameter_order=True)
+_NEW_ON_SQLITE = str(
+    _NEW.values(
+        {name: bindparam(name) for name in ("event_id", "topic", "ordering_key", "payload")}
+    ).compile(dialect=sqlite.dialect(paramstyle="qmark"))
+)
 _OLDEST_OTHERS = (
     select(_row.ordering_key, func.min(_row.position))
     .where(
@@ -46,10 +53,16 @@ class EventOutbox:
     def __init__(self, *, reserved: Database, placed: bool) -> None:
         self._reserved = reserved
         self._placed = placed
+        self._is_sqlite = not reserved.is_postgresql
 
     async def append(
         self, unit: UnitOfWorkProtocol | AsyncConnection, messages: Sequence[EventMessage]
     ) -> Sequence[OutboxRow]:
+        if self._is_sqlite and len(messages) == 1 and type(unit) is UnitOfWork:
+            position = await unit.insert_on_sqlite(
+                _NEW_ON_SQLITE, tuple(values(messages[0]).values())
+            )
+            return [OutboxRow(position, messages[0])] if self._placed else []
         rows = [values(message) for message in messages]
         if not self._placed:
             await unit.execute(_NEW, rows if len(rows) > 1 else rows[0])

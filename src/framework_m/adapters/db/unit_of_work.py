@@ -7,6 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from framework_m.adapters.db import sqlite
 from framework_m.adapters.db.engine import translated_errors
 from framework_m.core.errors import ConfigurationError, TransactionFailedError
 from framework_m.core.interfaces.unit_of_work import (
@@ -52,6 +53,20 @@ class UnitOfWork:
                     return await unit.connection.execute(statement, rows)
             except BaseException as error:
                 # PostgreSQL would turn the coming COMMIT into a silent ROLLBACK.
+                unit.fail(error)
+                raise
+
+    async def insert_on_sqlite(self, statement: str, values: tuple[Any, ...]) -> int:
+        """Insert one row past SQLAlchemy, in one visit to the connection's thread instead of
+        three; its number. Only in a transaction that was begun here.
+        """
+        unit = self._innermost()
+        async with unit._turn:
+            unit.require_sound()
+            try:
+                with translated_errors():
+                    return await sqlite.insert(unit.connection, statement, values)
+            except BaseException as error:
                 unit.fail(error)
                 raise
 
