@@ -28,10 +28,15 @@ COLUMNS = (_row.event_id, _row.topic, _row.ordering_key, _row.payload)
 
 _NEW = insert(event_outbox).values(created_at=database_now())
 _NEW_PLACED = _NEW.returning(_row.position, sort_by_parameter_order=True)
+_WRITTEN = ("event_id", "topic", "ordering_key", "payload")
 _NEW_ON_SQLITE = str(
-    _NEW.values(
-        {name: bindparam(name) for name in ("event_id", "topic", "ordering_key", "payload")}
-    ).compile(dialect=sqlite.dialect(paramstyle="qmark"))
+    _NEW.values({name: bindparam(name) for name in _WRITTEN}).compile(
+        dialect=sqlite.dialect(paramstyle="qmark")
+    )
+)
+_NEW_ON_POSTGRESQL = (
+    "INSERT INTO event_outbox (event_id, topic, ordering_key, payload, created_at) "
+    "VALUES ($1, $2, $3, $4, clock_timestamp()) RETURNING position"
 )
 _OLDEST_OTHERS = (
     select(_row.ordering_key, func.min(_row.position))
@@ -58,11 +63,12 @@ class EventOutbox:
     async def append(
         self, unit: UnitOfWorkProtocol | AsyncConnection, messages: Sequence[EventMessage]
     ) -> Sequence[OutboxRow]:
-        if self._is_sqlite and len(messages) == 1 and type(unit) is UnitOfWork:
-            position = await unit.insert_on_sqlite(
-                _NEW_ON_SQLITE, tuple(values(messages[0]).values())
-            )
-            return [OutboxRow(position, messages[0])] if self._placed else []
+        if len(messages) == 1 and type(unit) is UnitOfWork:
+            statement = _NEW_ON_SQLITE if self._is_sqlite else _NEW_ON_POSTGRESQL
+            row = tuple(values(messages[0]).values())
+            position = await unit.insert_directly(statement, row)
+            if position is not None:
+                return [OutboxRow(position, messages[0])] if self._placed else []
         rows = [values(message) for message in messages]
         if not self._placed:
             await unit.execute(_NEW, rows if len(rows) > 1 else rows[0])

@@ -58,8 +58,13 @@ async def unlinked(connection: AsyncConnection) -> AsyncIterator[None]:
         await driver.execute("PRAGMA foreign_keys=ON")
 
 
-async def insert(connection: AsyncConnection, statement: str, values: tuple[Any, ...]) -> int:
-    """Insert one row past SQLAlchemy; its number. Raises SQLAlchemy's OperationalError."""
+async def insert(
+    connection: AsyncConnection, statement: str, values: tuple[Any, ...]
+) -> int | None:
+    """Insert one row past SQLAlchemy; its number. Raises SQLAlchemy's OperationalError.
+
+    One visit to the connection's thread instead of four.
+    """
     raw = await connection.get_raw_connection()
     driver: Any = raw.driver_connection
     try:

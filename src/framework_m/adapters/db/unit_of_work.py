@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from framework_m.adapters.db import sqlite
+from framework_m.adapters.db import postgresql, sqlite
 from framework_m.adapters.db.engine import translated_errors
 from framework_m.core.errors import ConfigurationError, TransactionFailedError
 from framework_m.core.interfaces.unit_of_work import (
@@ -56,16 +56,18 @@ class UnitOfWork:
                 unit.fail(error)
                 raise
 
-    async def insert_on_sqlite(self, statement: str, values: tuple[Any, ...]) -> int:
-        """Insert one row past SQLAlchemy, in one visit to the connection's thread instead of
-        three; its number. Only in a transaction that was begun here.
+    async def insert_directly(self, statement: str, values: tuple[Any, ...]) -> int | None:
+        """Insert one row past SQLAlchemy, which takes longer for it than the database does.
+
+        Its number; None where the transaction has not begun yet, so that this cannot be done.
         """
         unit = self._innermost()
         async with unit._turn:
             unit.require_sound()
             try:
                 with translated_errors():
-                    return await sqlite.insert(unit.connection, statement, values)
+                    insert = postgresql.insert if unit.database.is_postgresql else sqlite.insert
+                    return await insert(unit.connection, statement, values)
             except BaseException as error:
                 unit.fail(error)
                 raise

@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 _BATCH = 500
 _HEAD_START = timedelta(seconds=1)
 """Whoever committed an event publishes it at once; sweeping sooner would only do it twice."""
-_SHARE = 8
+_SHARE = 15
 _SHORTEST_GATHER, _LONGEST_GATHER = 0.005, 0.25
-"""While events keep coming they are published in batches, so far apart that the relay takes an
-eighth of the time at most: a batch costs hardly more than one event does. The first after a pause
-goes at once."""
+"""While events keep coming they are published in batches, so far apart that the relay takes a
+sixteenth of the time at most: a batch costs hardly more than one event does. The first after a
+pause goes at once."""
 _TURN = 0.02
 _TURNS = 10
 """How often a row whose older sibling is somebody else's is looked at before a sweep has it."""
