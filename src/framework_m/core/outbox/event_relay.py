@@ -27,8 +27,8 @@ _HEAD_START = timedelta(seconds=1)
 _SHARE = 15
 _SHORTEST_GATHER, _LONGEST_GATHER = 0.005, 0.25
 """While events keep coming they are published in batches, so far apart that the relay takes a
-sixteenth of the time at most: a batch costs hardly more than one event does. The first after a
-pause goes at once."""
+sixteenth of the time at most: a batch costs hardly more than one event does. One that comes while
+nothing else does goes at once."""
 _TURN = 0.02
 _TURNS = 10
 """How often a row whose older sibling is somebody else's is looked at before a sweep has it."""
@@ -108,7 +108,8 @@ class EventRelay:
                 began = time.monotonic()
                 while await self._bus.drain():
                     pass
-                await self._gather(began)
+                if self._is_wanted:
+                    await self._gather(began)
         except UnavailableError as error:
             logger.warning("relay: events are left to the next sweep: %s", error)
 
@@ -129,7 +130,7 @@ class EventRelay:
                 turns += 1
                 self._outgoing[:0] = waiting
                 await asyncio.sleep(_TURN)
-            elif len(self._outgoing) < _BATCH:
+            elif 0 < len(self._outgoing) < _BATCH:
                 await self._gather(began)
 
     async def _gather(self, began: float) -> None:
