@@ -317,6 +317,24 @@ class EventBusContract:
             with pytest.raises(TopicError):
                 await events.subscribe(pattern, Heard())
 
+    @pytest.mark.parametrize("ordered", [False, True])
+    async def test_a_group_that_is_forgotten_keeps_nothing(
+        self, harness: Harness, heard: Heard, ordered: bool
+    ) -> None:
+        events = harness.app.events
+        made = await events.subscribe("test.doc", heard, group="g", ordered=ordered)
+        await events.bus.publish("test.doc", of("A", 1))
+        await heard.count(1)
+        await events.unsubscribe(made)
+        await events.bus.publish("test.doc", of("A", 2))
+        assert await events.forget_group("g")
+        assert not await events.forget_group("g")
+        assert "g" not in await events.groups()
+        await events.subscribe("test.doc", heard, group="g", ordered=ordered)
+        await events.bus.publish("test.doc", of("A", 3))
+        await heard.count(2)
+        assert numbers(heard, "A") == [1, 3]
+
     async def test_lag_counts_what_a_group_has_still_to_handle(
         self, harness: Harness, heard: Heard
     ) -> None:

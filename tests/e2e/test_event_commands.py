@@ -60,6 +60,18 @@ async def test_dead_letters_are_listed_and_redriven(sqlite: Harness, app: Framew
     )
 
 
+async def test_groups_are_listed_and_forgotten(sqlite: Harness, app: FrameworkM) -> None:
+    name = "typed-plain_function"
+    listed = json.loads((await m(sqlite, "event:groups", "--json")).stdout)
+    assert {"group": name, "waiting": 0} in listed
+    assert name in (await m(sqlite, "event:groups")).stdout
+    forgotten = await m(sqlite, "event:groups", "--forget", name)
+    assert (forgotten.returncode, name in forgotten.stdout) == (0, False)
+    unknown = await m(sqlite, "event:groups", "--forget", name)
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "there is no group" in unknown.stderr
+
+
 async def test_all_are_redriven_at_once(sqlite: Harness, app: FrameworkM) -> None:
     done = await m(sqlite, "event:dead", "--all", "--json")
     assert json.loads(done.stdout) == {"redriven": 1}

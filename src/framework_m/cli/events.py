@@ -1,4 +1,4 @@
-"""m event:tail, m event:dead."""
+"""m event:tail, m event:dead, m event:groups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from framework_m.cli.console import DONE, UsageError, run, say, say_json, say_table
+from framework_m.cli.console import (
+    DONE,
+    CommandFailedError,
+    UsageError,
+    run,
+    say,
+    say_json,
+    say_table,
+)
 from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
 from framework_m.cli.signals import stop_on_signals
@@ -49,6 +57,31 @@ def event_dead(
     if redrive is not None and every:
         raise UsageError("--redrive names one, --all means all: use either")
     return run(_dead(load(app), redrive, every, group, limit, as_json))
+
+
+def event_groups(
+    *,
+    forget: Annotated[
+        str | None, Parameter(help="Let go of this one, and of what waits for it.")
+    ] = None,
+    as_json: Json = False,
+    app: AppOption = None,
+) -> int:
+    """List the durable groups and how many events each has still to handle."""
+    return run(_groups(load(app), forget, as_json))
+
+
+async def _groups(app: FrameworkM, forget: str | None, as_json: bool) -> int:
+    async with app:
+        await app.ports.require_schema()
+        if forget is not None and not await app.events.forget_group(forget):
+            raise CommandFailedError(f"there is no group {forget!r}; `m event:groups` lists them")
+        found = await app.events.groups()
+    if as_json:
+        say_json([{"group": name, "waiting": waiting} for name, waiting in sorted(found.items())])
+    else:
+        say_table(("GROUP", "WAITING"), [(name, str(n)) for name, n in sorted(found.items())])
+    return DONE
 
 
 async def _tail(app: FrameworkM, topic: str, count: int | None, as_json: bool) -> int:

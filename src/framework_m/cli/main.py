@@ -39,6 +39,7 @@ def build() -> App:
         ("job:status", jobs.job_status),
         ("event:tail", events.event_tail),
         ("event:dead", events.event_dead),
+        ("event:groups", events.event_groups),
         ("migrate", migrate.migrate),
         ("migrate:make", migrate.migrate_make),
         ("info", info.info),

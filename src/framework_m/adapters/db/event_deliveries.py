@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from framework_m.adapters.db import event_outbox as outbox
 from framework_m.adapters.db.event_letters import NEW_LETTER, insertion
-from framework_m.adapters.db.event_schema import event_delivery
+from framework_m.adapters.db.event_schema import event_delivery, event_group
 from framework_m.adapters.db.schema import UtcDateTime, database_now
 
 if TYPE_CHECKING:
@@ -174,6 +174,14 @@ class EventDeliveries:
             if (await connection.execute(select(_row.sequence).where(held))).first() is None:
                 row = {"group_name": group, "sequence": sequence, **outbox.values(letter.message)}
                 await connection.execute(_REDRIVEN, row)
+
+    async def forget_group(self, group: str) -> bool:
+        """The group and what waits in it are gone; False if there is none."""
+        async with self._database.begin() as connection:
+            named = event_group.c.name == group
+            gone = await connection.execute(delete(event_group).where(named))
+            await connection.execute(delete(event_delivery).where(_row.group_name == group))
+        return bool(gone.rowcount)
 
     async def next_due(self, group: str, *, ordered: bool) -> timedelta | None:
         """How long until a delivery is due or its lease lapses; None if there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
@@ -120,13 +120,6 @@ class PumpedGroups:
         )
         pumped = waiting.where(_row.stream.is_not(None)).group_by(_row.name)
         return {name: int(count) for name, count in await self._database.fetch(pumped)}
-
-    async def forget(self, group: str) -> None:
-        """The group and what waits in it are gone."""
-        async with self._database.begin() as connection:
-            gone = delete(event_delivery).where(event_delivery.c.group_name == group)
-            await connection.execute(gone)
-            await connection.execute(delete(event_group).where(_row.name == group))
 
     async def _base(self, connection: AsyncConnection, group: str, first: int) -> int:
         """0, unless rows of an earlier stream of this name wait that must go before these."""

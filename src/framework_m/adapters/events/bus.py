@@ -109,6 +109,9 @@ class EventBusBase(abc.ABC):
     async def lag(self) -> Mapping[str, int]: ...
 
     @abc.abstractmethod
+    async def forget_group(self, group: str) -> bool: ...
+
+    @abc.abstractmethod
     async def source(self, subscription: Subscription) -> GroupSource:
         """A member's share of a group that exists."""
 

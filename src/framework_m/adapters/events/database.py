@@ -106,6 +106,9 @@ class DatabaseEventBus(EventBusBase):
     async def lag(self) -> Mapping[str, int]:
         return await self._log.lag()
 
+    async def forget_group(self, group: str) -> bool:
+        return await self._deliveries.forget_group(group)
+
     async def source(self, subscription: Subscription) -> DatabaseGroup:
         return DatabaseGroup(
             subscription,

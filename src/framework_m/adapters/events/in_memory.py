@@ -146,6 +146,9 @@ class InMemoryEventBus(EventBusBase):
         wanted = [group.topic for group in self._groups.values()]
         return any(matches(pattern, topic) for pattern in wanted for topic in topics)
 
+    async def forget_group(self, group: str) -> bool:
+        return self._groups.pop(group, None) is not None
+
     async def lag(self) -> Mapping[str, int]:
         return {name: len(group.waiting) for name, group in self._groups.items()}
 

@@ -23,6 +23,8 @@ from framework_m.core.events.envelope import written
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from nats.js.api import ConsumerInfo
+
     from framework_m.adapters.db.event_deliveries import EventDeliveries
     from framework_m.adapters.db.event_pump import PumpedGroups
     from framework_m.adapters.events.bus import BusOptions
@@ -72,7 +74,6 @@ class NatsEventBusAdapter(EventBusBase):
         self._is_ensured = False
         self._ensuring = asyncio.Lock()
         self._reset_after_reconnect: weakref.WeakSet[_Resettable] = weakref.WeakSet()
-        self._groups: set[str] = set()
         connection.on_reconnect(self._reconnected)
 
     async def start(self) -> None:
@@ -119,7 +120,6 @@ class NatsEventBusAdapter(EventBusBase):
     async def define(self, subscription: Subscription) -> None:
         assert subscription.group is not None, "only groups are defined"  # noqa: S101
         await self.open()
-        self._groups.add(subscription.group)
         if not subscription.ordered:
             await JetStreamGroup(self, subscription).ensure()
             return
@@ -142,15 +142,32 @@ class NatsEventBusAdapter(EventBusBase):
     async def lag(self) -> Mapping[str, int]:
         await self.open()
         found = dict(await self.pumped.lag())
-        for group in self._groups - found.keys():
-            try:
-                info = await self.connection.jetstream.consumer_info(self.spec.name, group)
-            except NotFoundError:
-                continue
-            except (NatsError, OSError, TimeoutError) as error:
-                raise NatsUnavailableError(str(error) or type(error).__name__) from error
-            found[group] = int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+        try:
+            for info in await self._consumers():
+                if info.config.durable_name:  # the others are tails
+                    left = int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+                    found[str(info.name)] = left
+        except (NatsError, OSError, TimeoutError) as error:
+            raise NatsUnavailableError(str(error) or type(error).__name__) from error
         return found
+
+    async def _consumers(self) -> list[ConsumerInfo]:
+        jetstream = self.connection.jetstream
+        found: list[ConsumerInfo] = []
+        while some := await jetstream.consumers_info(self.spec.name, offset=len(found)):
+            found += some
+        return found
+
+    async def forget_group(self, group: str) -> bool:
+        await self.open()
+        had_rows = await self.deliveries.forget_group(group)
+        try:
+            await self.connection.jetstream.delete_consumer(self.spec.name, group)
+        except NotFoundError:
+            return had_rows
+        except (NatsError, OSError, TimeoutError) as error:
+            raise NatsUnavailableError(str(error) or type(error).__name__) from error
+        return True
 
     async def source(self, subscription: Subscription) -> JetStreamGroup | OrderedGroup:
         if not subscription.ordered:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.jobs.rotation import Rotation
-from framework_m.adapters.jobs.wakeup import Wakeup
 from framework_m.core.interfaces.job_queue import Delivery
+from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

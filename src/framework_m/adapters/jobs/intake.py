@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from framework_m.adapters.jobs.jetstream_broker import PRIORITIES
 from framework_m.adapters.jobs.rotation import Rotation
-from framework_m.adapters.jobs.wakeup import Wakeup
 from framework_m.core.errors import NatsUnavailableError
+from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg

@@ -19,7 +19,6 @@ from taskiq.receiver import Receiver
 from framework_m.adapters.jobs.broker import JobBrokerMixin
 from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
-from framework_m.adapters.jobs.wakeup import Wakeup
 from framework_m.core.causes import Cause, follow
 from framework_m.core.errors import (
     ArgumentError,
@@ -35,6 +34,7 @@ from framework_m.core.jobs.context import JobContext
 from framework_m.core.jobs.rescue import is_suspect
 from framework_m.core.jobs.run_log import RunLog, listen_to_logging
 from framework_m.core.outage import Outage
+from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

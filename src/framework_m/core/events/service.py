@@ -10,7 +10,7 @@ from framework_m.core.events.topics import checked_pattern
 from framework_m.core.interfaces.unit_of_work import current_unit_of_work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -116,6 +116,20 @@ class Events:
     async def unsubscribe(self, subscription: Subscription) -> None:
         """Hear no more. A group stays, and its events wait."""
         await self.bus.unsubscribe(subscription)
+
+    async def groups(self) -> Mapping[str, int]:
+        """The durable groups, and how many events each has still to handle.
+
+        Raises UnavailableError.
+        """
+        return await self.bus.lag()
+
+    async def forget_group(self, group: str) -> bool:
+        """Let go of a group whose handler is gone for good, and of what waits for it.
+
+        False if there is none. Raises UnavailableError.
+        """
+        return await self.bus.forget_group(group)
 
     async def dead(
         self, *, group: str | None = None, limit: int = 50, before: str | None = None

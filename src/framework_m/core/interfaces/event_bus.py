@@ -143,3 +143,9 @@ class EventBusProtocol(Protocol):
 
     async def lag(self) -> Mapping[str, int]:
         """How many events each group has still to handle."""
+
+    async def forget_group(self, group: str) -> bool:
+        """A group that nobody serves any more is gone, with what waits in it.
+
+        False if there is none of this name. One that is still served is made anew, from now on.
+        """
