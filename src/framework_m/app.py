@@ -10,7 +10,7 @@ from framework_m.core.discovery import home_of
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.doctypes.registry import DocTypeRegistry
 from framework_m.core.errors import ConfigurationError, UnavailableError
-from framework_m.core.interfaces.application import Check
+from framework_m.core.interfaces.application import Check, WebOptions
 from framework_m.core.jobs.registry import JobRegistry
 from framework_m.core.outage import Outage, every
 from framework_m.settings import Settings
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from framework_m.bootstrap import Ports
+    from framework_m.core.access.gate import Gate
+    from framework_m.core.identity import User
+    from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.function import JobCall
     from framework_m.core.jobs.handle import JobHandle
@@ -106,12 +109,35 @@ class FrameworkM:
         return self.ports.jobs
 
     @property
+    def web_options(self) -> WebOptions:
+        """How it is served: the settings that are about HTTP."""
+        settings = self.settings
+        return WebOptions(
+            body_limit=settings.body_limit,
+            trusted_origins=settings.cors_origins,
+            allowed_hosts=settings.allowed_hosts,
+            sign_in_limit=settings.sign_in_limit,
+            enqueue_limit=settings.enqueue_limit,
+            longest_wait=settings.longest_wait,
+        )
+
+    @property
+    def access(self) -> Gate:
+        """Tokens, API keys and sessions."""
+        return self.ports.access
+
+    @property
+    def replays(self) -> ReplayStore:
+        """What requests with an Idempotency-Key have led to."""
+        return self.ports.replays
+
+    @property
     def asgi(self) -> Litestar:
         """The Litestar application, for any ASGI server; it opens and closes this one."""
         if self._asgi is None:
             from framework_m.bootstrap import asgi  # noqa: PLC0415 - only where it is served
 
-            self._asgi = asgi(self, self.settings)
+            self._asgi = asgi(self)
         return self._asgi
 
     async def __aenter__(self) -> Self:
@@ -159,12 +185,16 @@ class FrameworkM:
         async with self.ports.transaction(session) as tx:
             yield tx
 
-    def repository(self, doctype: type[D]) -> Repository[D]:
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
         """The documents of one DocType, in the transaction of the context.
 
         Where there is none, each call commits one of its own. Raises UnknownDocTypeError.
+
+        as_user: do what this user's roles allow and nothing else. What the user may not read is
+            NotFoundError and in no list, what may be read and not changed is ForbiddenError.
+            Without a user, the program is trusted.
         """
-        return self.ports.repository(doctype)
+        return self.ports.repository(doctype, as_user=as_user)
 
     @contextlib.asynccontextmanager
     async def worker(self, queues: Sequence[str] | None = None) -> AsyncIterator[None]:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from framework_m.adapters.access.jwt_tokens import Expected, JwtTokens, SharedKeys
 from framework_m.adapters.db import migrations
+from framework_m.adapters.db.api_key_store import DatabaseApiKeyStore
 from framework_m.adapters.db.application_migrations import ApplicationMigrations
 from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.replays import DatabaseReplayStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.secrets import Cipher
 from framework_m.adapters.db.tables import Tables
@@ -21,6 +24,8 @@ from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
 from framework_m.adapters.jobs.ports import WorkerPorts
 from framework_m.adapters.jobs.worker import run_worker, worker
+from framework_m.core.access.api_keys import ApiKeys
+from framework_m.core.access.gate import Gate
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.application import Check
@@ -41,9 +46,11 @@ if TYPE_CHECKING:
     from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
     from framework_m.adapters.nats.streams import StreamReport
     from framework_m.core.doctypes.registry import DocTypeRegistry
+    from framework_m.core.identity import User
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.jobs.handle import JobHandle
@@ -77,12 +84,14 @@ class Ports:
     tables: Tables
     repositories: DocumentRepositories
     migrations: ApplicationMigrations
+    access: Gate
+    replays: ReplayStore
 
     async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         return await self.jobs.enqueue(job, *args, **kwargs)
 
-    def repository(self, doctype: type[D]) -> Repository[D]:
-        return self.repositories(doctype)
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
+        return self.repositories(doctype, as_user=as_user)
 
     @contextlib.asynccontextmanager
     async def transaction(self, session: AsyncSession | None = None) -> AsyncIterator[Transaction]:
@@ -219,6 +228,24 @@ def bootstrap(
         migrations=ApplicationMigrations(
             database, tables, home / settings.migrations, settings.migrations_table
         ),
+        access=_access(settings, database),
+        replays=DatabaseReplayStore(database, units),
+    )
+
+
+def _access(settings: Settings, database: Database) -> Gate:
+    expected = Expected(settings.jwt_issuer, settings.jwt_audience, settings.jwt_roles_claim)
+    if settings.jwks_url is None:
+        tokens = JwtTokens(SharedKeys(settings.secret_keys), SharedKeys.algorithms, expected)
+    else:
+        # Only where it is used: an HTTP client is a large import.
+        from framework_m.adapters.access.key_set import KeySet  # noqa: PLC0415
+
+        tokens = JwtTokens(KeySet(settings.jwks_url), settings.jwt_algorithms, expected)
+    return Gate(
+        ApiKeys(DatabaseApiKeyStore(database)),
+        tokens,
+        session_lifetime=timedelta(seconds=settings.session_lifetime),
     )
 
 
@@ -286,9 +313,9 @@ def shown_nats(settings: Settings) -> str:
     return _nats_options(settings).shown()
 
 
-def asgi(application: ApplicationProtocol, settings: Settings) -> Litestar:
+def asgi(application: ApplicationProtocol) -> Litestar:
     """The application as a Litestar application of its own."""
     # Web processes only: a worker need not load a web framework.
     from framework_m.adapters.web.app import build  # noqa: PLC0415
 
-    return build(application, body_limit=settings.body_limit)
+    return build(application)

@@ -16,7 +16,8 @@ FrameworkMError
 │   ├── WorkerDiedError          kept as the error of an attempt
 │   ├── PoisonJobError           it killed every worker that ran it
 │   ├── JobFailedError           raised by a handle's result(), holds the job's own error
-│   └── JobNotFoundError
+│   ├── JobNotFoundError
+│   └── ReusedKeyError           an Idempotency-Key came back with another request
 ├── DocumentError
 │   ├── InvalidDocumentError     fields do not fit; names each
 │   ├── NotFoundError
@@ -27,11 +28,15 @@ FrameworkMError
 ├── QueryError
 │   ├── FilterError
 │   └── CursorError
+├── AccessError
+│   ├── NotAuthenticatedError    who asks is not known
+│   └── ForbiddenError           who asks may not do this
 ├── MigrationError               a revision of the application's own cannot run or be made
 ├── TransactionFailedError       an error inside it was swallowed: nothing can be committed
 └── UnavailableError             a server is away: retry later
     ├── DatabaseUnavailableError
     ├── NatsUnavailableError
+    ├── KeySetUnavailableError   whoever signs tokens does not publish the keys
     ├── SchemaOutdatedError
     └── MissingTableError        a DocType has no table yet
 """
@@ -174,6 +179,13 @@ class JobNotFoundError(JobError):
         self.job_id = job_id
 
 
+class ReusedKeyError(JobError):
+    """An Idempotency-Key came back with a request for something else."""
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key was used for another request")
+
+
 class JobFailedError(JobError):
     """The job whose result was asked for ended without one."""
 
@@ -266,6 +278,21 @@ class CursorError(QueryError):
         self.errors = (FieldError("cursor", reason),)
 
 
+class AccessError(FrameworkMError):
+    """Somebody from outside asked for what is not theirs."""
+
+
+class NotAuthenticatedError(AccessError):
+    """There is no token, or not one that is valid here and now. Which of the two is not said."""
+
+    def __init__(self) -> None:
+        super().__init__("a valid token is needed")
+
+
+class ForbiddenError(AccessError):
+    """The user's roles do not allow it. Never raised about what the user may not even see."""
+
+
 class MigrationError(FrameworkMError):
     """A migration of the application's own did not run, or cannot be made."""
 
@@ -299,6 +326,13 @@ class NatsUnavailableError(UnavailableError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"NATS is not available: {reason}")
+
+
+class KeySetUnavailableError(UnavailableError):
+    """The keys that tokens are checked with (FRAMEWORK_M_JWKS_URL) cannot be fetched."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the key set is not available: {reason}")
 
 
 class SchemaOutdatedError(UnavailableError):

@@ -13,7 +13,10 @@ from pydantic import BaseModel, Field
 from framework_m.core.errors import (
     ArgumentError,
     FieldError,
+    ForbiddenError,
     JobNotFoundError,
+    NotAuthenticatedError,
+    ReusedKeyError,
     UnavailableError,
     UnknownJobError,
 )
@@ -62,6 +65,9 @@ def handlers() -> ExceptionHandlersMap:
         UnknownJobError: _unknown_job,
         ArgumentError: _arguments,
         JobNotFoundError: _not_found,
+        ReusedKeyError: _reused_key,
+        NotAuthenticatedError: _not_authenticated,
+        ForbiddenError: _forbidden,
         UnavailableError: _unavailable,
         RecursionError: _too_deep,
         Exception: _unexpected,
@@ -92,6 +98,8 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     if error.status_code >= 500:
         return _unexpected(request, error)
     headers = dict(error.headers or {})
+    if error.status_code == 429:
+        headers["Retry-After"] = headers.get("RateLimit-Reset", _RETRY_AFTER)
     return _answer(
         error.status_code, error.detail or HTTPStatus(error.status_code).phrase, headers=headers
     )
@@ -127,6 +135,18 @@ def _arguments(_: Request[Any, Any, Any], error: ArgumentError) -> Response[Any]
 
 def _not_found(_: Request[Any, Any, Any], error: JobNotFoundError) -> Response[Any]:
     return _answer(404, str(error))
+
+
+def _reused_key(_: Request[Any, Any, Any], error: ReusedKeyError) -> Response[Any]:
+    return _answer(422, str(error), [FieldError("Idempotency-Key", str(error))])
+
+
+def _not_authenticated(_: Request[Any, Any, Any], error: NotAuthenticatedError) -> Response[Any]:
+    return _answer(401, str(error), headers={"WWW-Authenticate": "Bearer"})
+
+
+def _forbidden(_: Request[Any, Any, Any], error: ForbiddenError) -> Response[Any]:
+    return _answer(403, str(error))
 
 
 def _unavailable(_: Request[Any, Any, Any], error: UnavailableError) -> Response[Any]:

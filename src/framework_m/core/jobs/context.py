@@ -39,7 +39,7 @@ class JobServices(Protocol):
 
     async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]: ...
 
-    def repository(self, doctype: type[D]) -> Repository[D]: ...
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 
@@ -140,9 +140,12 @@ class JobContext:
         """Ask for another run, as a child of this job; so does `f.enqueue(…)` inside a job."""
         return await self._services.enqueue(job, *args, **kwargs)
 
-    def repository(self, doctype: type[D]) -> Repository[D]:
-        """The documents of one DocType: `app.repository`."""
-        return self._services.repository(doctype)
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
+        """The documents of one DocType: `app.repository`.
+
+        as_user: `ctx.user`, for a job that shall do no more than whoever enqueued it may.
+        """
+        return self._services.repository(doctype, as_user=as_user)
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: `async with ctx.transaction() as tx`, as `app.transaction`."""
