@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,30 @@ def test_the_page_on_access_runs_as_shown(tmp_path: Path) -> None:
     assert owner == "ada 0"
     assert missing == "for Bob there is no such article"
     assert forbidden == "your roles do not allow to delete Article"
+
+
+def test_the_page_on_rest_runs_as_shown(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "rest.md"
+    *_, ask = write_files(page, tmp_path)
+    [shell] = blocks(page, "console")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    ask.write_text(ask.read_text().replace("8000", port))
+    commands = "\n".join(line.removeprefix("$ ") for line in shell.splitlines())
+    started = f"trap 'kill $!' EXIT\n{commands.replace('8000', port)}\n{sys.executable} {ask}"
+    shown = run(["sh", "-ec", started], tmp_path)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert shown.stdout.splitlines()[-9:] == [
+        '201 "1"',
+        "200 News of today 2",
+        "412 Precondition Failed",
+        "422 [{'field': 'title', 'message': 'Field required'}]",
+        "400 [{'field': 'colour', 'message': 'Article has no such field'}]",
+        "['News of today']",
+        "submitted",
+        "409",
+        "all own none",
+    ]
 
 
 def test_the_page_on_documents_runs_as_shown(tmp_path: Path) -> None:

@@ -261,6 +261,8 @@ class DocumentStateError(DocumentError):
 class QueryError(FrameworkMError):
     """A list of documents was asked for in a way that means nothing."""
 
+    errors: tuple[FieldError, ...] = ()
+
 
 class FilterError(QueryError):
     """A filter, an ordering or a search names what is not there or cannot be compared."""

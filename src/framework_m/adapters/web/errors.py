@@ -12,10 +12,17 @@ from pydantic import BaseModel, Field
 
 from framework_m.core.errors import (
     ArgumentError,
+    ConflictError,
+    DocumentStateError,
+    DuplicateError,
     FieldError,
     ForbiddenError,
+    InvalidDocumentError,
     JobNotFoundError,
+    LinkError,
     NotAuthenticatedError,
+    NotFoundError,
+    QueryError,
     ReusedKeyError,
     UnavailableError,
     UnknownJobError,
@@ -66,6 +73,13 @@ def handlers() -> ExceptionHandlersMap:
         ArgumentError: _arguments,
         JobNotFoundError: _not_found,
         ReusedKeyError: _reused_key,
+        NotFoundError: _not_found,
+        InvalidDocumentError: _unfit,
+        LinkError: _unfit,
+        DuplicateError: _duplicate,
+        ConflictError: _stale,
+        DocumentStateError: _in_the_way,
+        QueryError: _no_query,
         NotAuthenticatedError: _not_authenticated,
         ForbiddenError: _forbidden,
         UnavailableError: _unavailable,
@@ -133,8 +147,29 @@ def _arguments(_: Request[Any, Any, Any], error: ArgumentError) -> Response[Any]
     return _answer(422, str(error), errors)
 
 
-def _not_found(_: Request[Any, Any, Any], error: JobNotFoundError) -> Response[Any]:
+def _not_found(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     return _answer(404, str(error))
+
+
+def _unfit(_: Request[Any, Any, Any], error: InvalidDocumentError | LinkError) -> Response[Any]:
+    return _answer(422, str(error), list(error.errors))
+
+
+def _duplicate(_: Request[Any, Any, Any], error: DuplicateError) -> Response[Any]:
+    taken = [FieldError(field, "another document has the same") for field in error.fields]
+    return _answer(409, str(error), taken)
+
+
+def _stale(_: Request[Any, Any, Any], error: ConflictError) -> Response[Any]:
+    return _answer(412, str(error))
+
+
+def _in_the_way(_: Request[Any, Any, Any], error: DocumentStateError) -> Response[Any]:
+    return _answer(409, str(error))
+
+
+def _no_query(_: Request[Any, Any, Any], error: QueryError) -> Response[Any]:
+    return _answer(400, str(error), list(error.errors))
 
 
 def _reused_key(_: Request[Any, Any, Any], error: ReusedKeyError) -> Response[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Router
@@ -10,10 +11,19 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.plugins import InitPlugin
 
-from framework_m.adapters.web import enqueue_api, errors, health, jobs_api, sessions_api
+from framework_m.adapters.web import (
+    enqueue_api,
+    errors,
+    health,
+    jobs_api,
+    meta_api,
+    resources_api,
+    sessions_api,
+)
 from framework_m.adapters.web.auth import AccessMiddleware, requires_full_access
 from framework_m.adapters.web.documents import describe
 from framework_m.adapters.web.limits import limit
+from framework_m.core.doctypes.representation import Representation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,11 +58,20 @@ class FrameworkMPlugin(InitPlugin):
         self._prefix = prefix
         self._worker = worker
 
+    @cached_property
+    def _representations(self) -> list[Representation[Any]]:
+        """The DocTypes that are served."""
+        return [
+            Representation(found.doctype, found.meta)
+            for found in self._application.doctypes
+            if found.meta.api_resource
+        ]
+
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         app_config.route_handlers.append(self._router())
         app_config.lifespan.append(self._serving)
         if app_config.openapi_config is not None:
-            describe(app_config.openapi_config)
+            describe(app_config.openapi_config, self._representations)
         return app_config
 
     def _router(self) -> Router:
@@ -73,9 +92,15 @@ class FrameworkMPlugin(InitPlugin):
         )
         api = Router(
             "/",
-            route_handlers=[sessions_api.router(), jobs_api.router()],
+            route_handlers=[sessions_api.router(), jobs_api.router(), meta_api.router()],
             middleware=[access],
             dependencies=dependencies,
+            **guarded,
+        )
+        documents = Router(
+            "/",
+            route_handlers=resources_api.routers(self._representations),
+            middleware=[access],
             **guarded,
         )
         # Without dependencies: Litestar takes a wrong field of a body for one of its name.
@@ -87,7 +112,7 @@ class FrameworkMPlugin(InitPlugin):
         )
         return Router(
             self._prefix,
-            route_handlers=[signing_in, api, enqueueing, health.router(dependencies)],
+            route_handlers=[signing_in, api, documents, enqueueing, health.router(dependencies)],
             exception_handlers=errors.handlers(),
             before_request=_require_json,
             request_max_body_size=options.body_limit,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from framework_m.adapters.web.answers import COMMON, LIMITED
 from framework_m.adapters.web.auth import OWN_CHECKS, cookie_name, is_loopback
 from framework_m.adapters.web.dependencies import Application
+from framework_m.adapters.web.documents import documented
 from framework_m.core.errors import NotAuthenticatedError
 from framework_m.core.interfaces.access import SignedIn
 
@@ -43,7 +44,13 @@ async def get_session(request: Request[Any, SignedIn, Any]) -> Session:
     return _shown(request.auth)
 
 
-@delete("/", summary="Close the session", opt=OWN_CHECKS, responses=COMMON)
+@delete(
+    "/",
+    summary="Close the session",
+    opt=OWN_CHECKS,
+    operation_class=documented({204: None}),
+    responses=COMMON,
+)
 async def close_session(
     request: Request[Any, SignedIn, Any], application: Application
 ) -> Response[None]:
