@@ -6,6 +6,9 @@ BIN := .venv/bin
 # Only what is there: neither ruff nor mypy forgives a folder that a checkout does not have.
 CODE := $(wildcard src tests examples benchmarks)
 PYTEST := $(BIN)/python -m pytest
+# Most tests wait for a server or a process: several at once use the time. TESTS_AT_ONCE=0: one by one.
+TESTS_AT_ONCE ?= auto
+MANY := -n $(TESTS_AT_ONCE) --dist worksteal
 
 # PYTHON=… chooses the interpreter; naming another one than last time makes the environment anew.
 ifdef PYTHON
@@ -51,7 +54,7 @@ unit: env
 	$(PYTEST) $(wildcard tests/unit) tests/architecture
 
 test: lint types imports ## everything: lint, types, import rules, all tests
-	$(PYTEST)
+	$(PYTEST) $(MANY)
 
 check: lint types imports unit ## the same with the quick tests only: under a minute
 
@@ -65,7 +68,7 @@ test-newest: ## the tests once more, on the newest Python of this machine
 	if [ -n "$$(find pyproject.toml uv.lock scripts/make-env -newer .venv-newest/.stamp 2>&1)" ]; then \
 		scripts/make-env .venv-newest "$$python" || exit 1; \
 	fi; \
-	.venv-newest/bin/python -m pytest
+	.venv-newest/bin/python -m pytest $(MANY)
 
 .PHONY: chaos bench
 chaos: env ## minutes of killed processes and servers

@@ -1,7 +1,7 @@
 """Fixtures for every test. A server starts when the first test wants it, and never otherwise."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ pytest_plugins = (
     "tests.support.paper_fixtures",
 )
 
+from framework_m.core.text import storable  # noqa: E402
 from tests.support import servers  # noqa: E402
 from tests.support.nats_cluster import NatsCluster  # noqa: E402
 from tests.support.servers import (  # noqa: E402
@@ -129,6 +130,14 @@ async def nats_prefix(nats_server: NatsServer) -> AsyncIterator[str]:
                 await jetstream.delete_stream(name)
     finally:
         await client.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test logged is to be sent to another process, whatever characters it has."""
+    report = yield
+    report.sections = [(name, storable(text)) for name, text in report.sections]
+    return report
 
 
 def _fresh_name() -> str:

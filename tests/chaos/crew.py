@@ -16,20 +16,23 @@ from tests.support.processes import WorkerProcess
 
 LEASE = 2
 CONCURRENCY = 20
-_SIZE = 2
 
 
 class Crew:
     """Some workers, of which any may be killed and is replaced."""
 
-    def __init__(self, harness: Harness, stack: ExitStack) -> None:
+    def __init__(
+        self, harness: Harness, stack: ExitStack, *, size: int = 2, **changed: str
+    ) -> None:
+        """`changed`: variables of their environment."""
         self._environment = {
             **harness.environment(),
             "FRAMEWORK_M_CONCURRENCY": str(CONCURRENCY),
+            **changed,
         }
         self._output = harness.folder / "output"
         self._stack = stack
-        self._workers = [self._hired() for _ in range(_SIZE)]
+        self._workers = [self._hired() for _ in range(size)]
         self.kills = 0
 
     def kill_one(self) -> None:
@@ -57,9 +60,13 @@ async def judge(harness: Harness, ids: set[str], log: Path, *, kills: int) -> No
     assert {job.job_id for job in records} == ids, "none lost, none invented"
     assert Counter(job.status for job in records) == {JobStatus.SUCCESS: len(ids)}
     assert {job.attempt for job in records} == {1}, "the crash of a worker spends no attempt"
-    runs = Counter(log.read_text().split())
+    runs: dict[str, set[str]] = {}
+    for line in log.read_text().split():
+        job_id, _, run = line.partition(":")
+        runs.setdefault(job_id, set()).add(run)
     assert runs.keys() == ids
-    again = runs.total() - len(ids)
+    assert all(job.result in runs[job.job_id] for job in records), "of a run of its own"
+    again = sum(map(len, runs.values())) - len(ids)
     assert again <= CONCURRENCY * kills, f"{again} runs more than were in flight at a kill"
 
 

@@ -38,9 +38,16 @@ class Backend:
 
     harness: Harness
     servers: list[Server]
+    in_memory: bool
+
+    def crew(self, stack: ExitStack) -> Crew:
+        """Where messages are in memory, one worker at a time: the rows outlive it."""
+        if self.in_memory:
+            return Crew(self.harness, stack, size=1, FRAMEWORK_M_BACKEND="memory")
+        return Crew(self.harness, stack)
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "nats"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql", "nats"])
 async def backend(
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -49,7 +56,7 @@ async def backend(
 ) -> AsyncIterator[Backend]:
     settings: dict[str, Any] = {"lease": LEASE, "sweep_interval": 0.5}
     servers: list[Server] = []
-    if request.param == "sqlite":
+    if request.param in ("memory", "sqlite"):
         settings["database_url"] = f"sqlite:///{tmp_path / 'test.db'}"
     else:
         servers.append(postgres_server_factory())
@@ -58,7 +65,7 @@ async def backend(
         servers.append(nats_server_factory())
         settings["nats_url"] = servers[1].url
     async with Harness.opened(settings, tmp_path) as harness:
-        yield Backend(harness, servers)
+        yield Backend(harness, servers, in_memory=request.param == "memory")
 
 
 @pytest.mark.parametrize(
@@ -69,9 +76,9 @@ async def test_every_job_ends_once_whatever_is_killed(
 ) -> None:
     harness, log = backend.harness, tmp_path / "log"
     # Before there is a crew: it would keep up, and nothing would be running at the kills.
-    ids: set[str] = {await jobs.short_nap.enqueue(log) for _ in range(scale.jobs)}
+    ids: set[str] = {await jobs.traced_nap.enqueue(log) for _ in range(scale.jobs)}
     with ExitStack() as stack:
-        crew = Crew(harness, stack)
+        crew = backend.crew(stack)
         async with harness.app.serving():  # as a web process: its relay sweeps too
             for nth in range(scale.kills):
                 await ended(harness, scale.jobs * (nth + 1) // (scale.kills + 2))

@@ -51,7 +51,7 @@ class Work:
 
     async def _enqueue(self) -> None:
         for _ in range(PORTION):
-            self._ids.add(await jobs.short_nap.enqueue(self._log))
+            self._ids.add(await jobs.traced_nap.enqueue(self._log))
 
 
 @pytest.fixture

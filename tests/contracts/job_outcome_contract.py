@@ -52,20 +52,20 @@ class JobOutcomeContract:
         assert job.attempt == 1
 
     async def test_a_suspect_runs_with_no_other_in_its_process(self, harness: Harness) -> None:
-        gate, log = harness.folder / "gate", harness.folder / "log"
-        suspect = await jobs.wait_for.enqueue(gate, log)
+        first, second, log = (harness.folder / name for name in ("first", "second", "log"))
+        company = await jobs.wait_for.enqueue(first, log)
+        suspect = await jobs.wait_for.enqueue(second, log)
         await harness.change(suspect, rescues=2)
-        company = await jobs.short_nap.enqueue(log)
         async with harness.app.worker():
+            await harness.reached(suspect, JobStatus.RUNNING)  # claimed, and waiting to be alone
+            first.touch()
             await harness.lines(log, 2)
             later = await jobs.short_nap.enqueue(log)
-            gate.touch()
-            before, alone, after = [await harness.ended(it) for it in (company, suspect, later)]
-        assert before.completed_at
-        assert alone.started_at
+            second.touch()
+            alone, after = [await harness.ended(job) for job in (suspect, later)]
+        assert alone.status is JobStatus.SUCCESS
         assert alone.completed_at
         assert after.started_at
-        assert alone.status is JobStatus.SUCCESS
         assert after.started_at >= alone.completed_at
         assert log.read_text().split() == [company, suspect, later]
 

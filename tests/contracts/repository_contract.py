@@ -1,6 +1,7 @@
 """What a repository promises, whatever keeps the documents."""
 
 import asyncio
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -173,7 +174,7 @@ class RepositoryContract:
             ("mapping", {"a": object()}),
             ("anything", [[]]),
         ],
-        ids=str,
+        ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", str(value)),
     )
     async def test_what_cannot_be_kept_is_refused_by_field(
         self, app: FrameworkM, field: str, value: Any

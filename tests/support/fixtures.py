@@ -66,6 +66,13 @@ async def nats_postgresql(
         yield it
 
 
+@pytest.fixture(params=["memory", "sqlite", "postgresql", "nats_sqlite", "nats_postgresql"])
+def every_backend(request: pytest.FixtureRequest) -> Harness:
+    """A harness on each of them in turn."""
+    found: Harness = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")

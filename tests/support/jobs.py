@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from framework_m import Backoff, Cancel, Discard, JobContext, Retry, Snooze, job
+from framework_m.core.ids import uuid7
 
 
 class Colour(Enum):
@@ -149,6 +150,15 @@ async def wait_long(ctx: JobContext, seconds: float, log: Path) -> None:
 async def short_nap(ctx: JobContext, log: Path) -> None:
     _append(log, ctx.job_id)
     await asyncio.sleep(random.uniform(0.005, 0.05))
+
+
+@job(retries=0)
+async def traced_nap(ctx: JobContext, log: Path) -> str:
+    """Its result tells which of its runs it is from."""
+    run = uuid7()
+    _append(log, f"{ctx.job_id}:{run}")
+    await asyncio.sleep(random.uniform(0.005, 0.05))
+    return run
 
 
 @job

@@ -139,10 +139,12 @@ class JobReceiver(Receiver):
         self._slot_freed.call()
 
     async def _begin(self, deliveries: Sequence[Delivery], stop: asyncio.Event) -> None:
-        runs = [self._hold(delivery) for delivery in deliveries]
-        suspects = [run for run in runs if is_suspect(run.delivery.claim)]
-        for run in runs:
-            if run not in suspects:
+        suspects = []
+        for delivery in deliveries:
+            run = self._hold(delivery)
+            if is_suspect(delivery.claim):
+                suspects.append(run)
+            else:
                 self._start(run)
         for run in suspects:
             await self._run_alone(run, stop)

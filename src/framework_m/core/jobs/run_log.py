@@ -77,6 +77,7 @@ class _Handler(logging.Handler):
 
 
 _handler = _Handler()
+_workers = 0
 
 
 @contextlib.contextmanager
@@ -85,15 +86,12 @@ def logging_heard() -> Iterator[None]:
 
     Which lines those are, the levels of the loggers decide.
     """
-    global _users  # noqa: PLW0603 - workers of one process share the one root logger
-    _users += 1
+    global _workers  # noqa: PLW0603 - those of one process share the one root logger
+    _workers += 1
     logging.getLogger().addHandler(_handler)  # a second time is harmless
     try:
         yield
     finally:
-        _users -= 1
-        if not _users:
+        _workers -= 1
+        if not _workers:
             logging.getLogger().removeHandler(_handler)
-
-
-_users = 0
