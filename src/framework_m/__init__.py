@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import Field
 
+    from framework_m.adapters.web.plugin import FrameworkMPlugin
     from framework_m.app import FrameworkM
     from framework_m.core.doctypes.base import DocStatus, DocType
     from framework_m.core.doctypes.controller import Controller
@@ -57,6 +58,7 @@ __all__ = [
     "ForbiddenError",
     "FrameworkM",
     "FrameworkMError",
+    "FrameworkMPlugin",
     "InvalidDocumentError",
     "JobAttempt",
     "JobContext",
@@ -93,6 +95,7 @@ _HOMES = {
     "ForbiddenError": "framework_m.core.errors",
     "FrameworkM": "framework_m.app",
     "FrameworkMError": "framework_m.core.errors",
+    "FrameworkMPlugin": "framework_m.adapters.web.plugin",
     "InvalidDocumentError": "framework_m.core.errors",
     "JobAttempt": "framework_m.core.doctypes.job_log",
     "JobContext": "framework_m.core.jobs.context",

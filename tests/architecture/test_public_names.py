@@ -21,6 +21,7 @@ PUBLIC_NAMES = [
     "ForbiddenError",
     "FrameworkM",
     "FrameworkMError",
+    "FrameworkMPlugin",
     "InvalidDocumentError",
     "JobAttempt",
     "JobContext",

@@ -104,7 +104,7 @@ async def enqueue(
     else:
         asked = Asked(user.id, _checked(idempotency_header), data.digest())
         job_id = await application.replays.once(asked, ask)
-    location = {"Location": f"/api/v1/jobs/{job_id}"}
+    location = {"Location": f"{request.url.path.rstrip('/')}/{job_id}"}
     ended = await _ended(application, str(job_id), data.wait)
     if ended is not None:
         return Response(ended, status_code=200, headers=location)
