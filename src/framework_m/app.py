@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from litestar import Litestar
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
     from framework_m.bootstrap import Ports
     from framework_m.core.access.gate import Gate
@@ -45,11 +45,20 @@ class FrameworkM:
     modules: imported when the application opens, with all modules below them; the job functions,
         DocTypes and controllers in them become this application's.
     settings: read from the environment when not given.
+    engine: an SQLAlchemy engine on PostgreSQL that the application has already, to share its
+        connections. It stays the application's to dispose of. Workers have some of their own.
     """
 
-    def __init__(self, modules: Iterable[str] = (), *, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        modules: Iterable[str] = (),
+        *,
+        settings: Settings | None = None,
+        engine: AsyncEngine | None = None,
+    ) -> None:
         self.modules = tuple(modules)
         self._settings = settings
+        self._engine = engine
         self._registry: JobRegistry | None = None
         self._doctypes: DocTypeRegistry | None = None
         self._ports: Ports | None = None
@@ -60,8 +69,13 @@ class FrameworkM:
     def settings(self) -> Settings:
         """The settings; the environment is read once, at first use."""
         if self._settings is None:
-            self._settings = Settings()
+            self._settings = Settings(**self._of_engine())
         return self._settings
+
+    def _of_engine(self) -> dict[str, Any]:
+        if self._engine is None:
+            return {}
+        return {"database_url": self._engine.url.render_as_string(hide_password=False)}
 
     def change_settings(self, **changes: Any) -> None:
         """Replace some settings; before the application opens, not after."""
@@ -146,7 +160,11 @@ class FrameworkM:
             from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
 
             self._ports = bootstrap(
-                self.settings, self.registry, self.doctypes, home_of(self.modules)
+                self.settings,
+                self.registry,
+                self.doctypes,
+                home_of(self.modules),
+                engine=self._engine,
             )
             for job in self.registry:
                 job.function.opened(self._ports.jobs)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
     from pydantic import SecretStr
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
     from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
@@ -195,13 +195,22 @@ class Ports:
 
 
 def bootstrap(
-    settings: Settings, registry: JobRegistry, doctypes: DocTypeRegistry, home: Path
+    settings: Settings,
+    registry: JobRegistry,
+    doctypes: DocTypeRegistry,
+    home: Path,
+    *,
+    engine: AsyncEngine | None = None,
 ) -> Ports:
-    """Choose and wire the adapters. Connects to nothing yet."""
+    """Choose and wire the adapters. Connects to nothing yet.
+
+    engine: one that the application has already, instead of one of our own.
+    """
     database = Database(
         settings.database_url.get_secret_value(),
         schema=settings.database_schema,
         pool_size=settings.database_pool_size,
+        engine=engine,
     )
     rows_are_messages = settings.effective_backend is Backend.DATABASE
     channel = notify_channel(settings.database_schema) if rows_are_messages else None

@@ -22,7 +22,7 @@ from framework_m.adapters.web import (
 )
 from framework_m.adapters.web.auth import AccessMiddleware, requires_full_access
 from framework_m.adapters.web.documents import describe
-from framework_m.adapters.web.limits import limit
+from framework_m.adapters.web.limits import forgetting, limit
 from framework_m.core.doctypes.representation import Representation
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ class FrameworkMPlugin(InitPlugin):
         )
 
     @contextlib.asynccontextmanager
-    async def _serving(self, _: Litestar) -> AsyncIterator[None]:
-        async with self._application.serving(), self._working():
+    async def _serving(self, litestar: Litestar) -> AsyncIterator[None]:
+        async with self._application.serving(), self._working(), forgetting(litestar):
             yield
 
     @contextlib.asynccontextmanager
