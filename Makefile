@@ -82,5 +82,5 @@ lock: env ## resolve the dependencies anew into uv.lock
 	$(BIN)/uv lock
 
 clean: ## remove what make made
-	rm -rf .venv .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .venv-newest .venv-peers .node-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find src tests examples benchmarks alembic -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from benchmarks import documents, jobs
+from benchmarks import documents, events, jobs
 
 if __name__ == "__main__":
     asyncio.run(jobs.main())
     asyncio.run(documents.main())
+    events.run()

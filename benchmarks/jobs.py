@@ -91,18 +91,18 @@ def sqlite() -> Iterator[Settings]:
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[Settings]:
-    with _disposed(servers.own_postgres()) as server:
+    with disposed(servers.own_postgres()) as server:
         yield Settings(database_url=SecretStr(server.url))
 
 
 @contextlib.contextmanager
 def _nats_and_postgresql() -> Iterator[Settings]:
-    with _disposed(servers.own_postgres()) as database, _disposed(servers.own_nats()) as nats:
+    with disposed(servers.own_postgres()) as database, disposed(servers.own_nats()) as nats:
         yield Settings(database_url=SecretStr(database.url), nats_url=SecretStr(nats.url))
 
 
 @contextlib.contextmanager
-def _disposed(server: S) -> Iterator[S]:
+def disposed(server: S) -> Iterator[S]:
     try:
         yield server
     finally:

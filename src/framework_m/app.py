@@ -10,6 +10,7 @@ from framework_m.core.discovery import home_of
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.doctypes.registry import DocTypeRegistry
 from framework_m.core.errors import ConfigurationError, UnavailableError
+from framework_m.core.events.registry import HandlerRegistry
 from framework_m.core.interfaces.application import Check, WebOptions
 from framework_m.core.jobs.registry import JobRegistry
 from framework_m.core.outage import Outage, every
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from litestar import Litestar
+    from pydantic import BaseModel
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
     from framework_m.bootstrap import Ports
     from framework_m.core.access.gate import Gate
+    from framework_m.core.events.service import Events
     from framework_m.core.identity import User
     from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
+
+_PRUNING_INTERVAL = 60.0
 
 
 class FrameworkM:
@@ -61,6 +66,7 @@ class FrameworkM:
         self._engine = engine
         self._registry: JobRegistry | None = None
         self._doctypes: DocTypeRegistry | None = None
+        self._handlers: HandlerRegistry | None = None
         self._ports: Ports | None = None
         self._openings = 0
         self._asgi: Litestar | None = None
@@ -111,6 +117,21 @@ class FrameworkM:
         return self._doctypes
 
     @property
+    def handlers(self) -> HandlerRegistry:
+        """The event handlers; the modules are imported at first use.
+
+        Raises ConfigurationError (a module does not import, a handler is wrong).
+        """
+        if self._handlers is None:
+            handlers = HandlerRegistry(
+                default_retries=self.settings.event_retries,
+                default_concurrency=self.settings.event_concurrency,
+            )
+            handlers.discover(self.modules)
+            self._handlers = handlers
+        return self._handlers
+
+    @property
     def ports(self) -> Ports:
         """The adapters in use. Raises ConfigurationError while the application is closed."""
         if self._ports is None:
@@ -121,6 +142,11 @@ class FrameworkM:
     def jobs(self) -> Jobs:
         """Enqueue, look up and list jobs."""
         return self.ports.jobs
+
+    @property
+    def events(self) -> Events:
+        """Publish, subscribe, and look after dead letters."""
+        return self.ports.events
 
     @property
     def web_options(self) -> WebOptions:
@@ -163,6 +189,7 @@ class FrameworkM:
                 self.settings,
                 self.registry,
                 self.doctypes,
+                self.handlers,
                 home_of(self.modules),
                 engine=self._engine,
             )
@@ -187,6 +214,10 @@ class FrameworkM:
     async def enqueue_many(self, calls: Iterable[JobCall[Any]]) -> Sequence[JobHandle[Any]]:
         """Ask for many runs at once, of any functions: `app.jobs.enqueue_many`."""
         return await self.jobs.enqueue_many(calls)
+
+    async def publish(self, event: BaseModel, topic: str | None = None) -> None:
+        """Publish an event, in the transaction of the context or on its own: `app.events`."""
+        await self.events.publish(event, topic)
 
     @contextlib.asynccontextmanager
     async def transaction(
@@ -223,7 +254,7 @@ class FrameworkM:
         """
         async with self:
             await self.wait_until_ready()
-            async with self._sweeping(), self.ports.worker(tuple(queues) if queues else None):
+            async with self._sweeping(), self._handling(), self.ports.worker(_tuple(queues)):
                 yield
 
     async def run_worker(self, stop: asyncio.Event, queues: Sequence[str] | None = None) -> None:
@@ -231,8 +262,8 @@ class FrameworkM:
         async with self:
             await self.wait_until_ready(stop)
             if not stop.is_set():
-                async with self._sweeping():
-                    await self.ports.run_worker(stop, tuple(queues) if queues else None)
+                async with self._sweeping(), self._handling():
+                    await self.ports.run_worker(stop, _tuple(queues))
 
     async def migrate(self) -> None:
         """Bring the database's schema to this version. Raises UnavailableError."""
@@ -260,8 +291,17 @@ class FrameworkM:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Open, with the relay sweeping, for as long as a web process serves."""
-        async with self, self._sweeping():
+        """Open, with the relay sweeping, for as long as a web process serves.
+
+        Event handlers without a group hear events meanwhile.
+        """
+        async with self, self._sweeping(), self.ports.handlers.broadcasts():
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _handling(self) -> AsyncIterator[None]:
+        """What a worker does for events."""
+        async with self.ports.handlers.broadcasts(), self.ports.handlers.groups():
             yield
 
     @contextlib.asynccontextmanager
@@ -276,5 +316,14 @@ class FrameworkM:
 
     async def _sweep_until(self, stop: asyncio.Event) -> None:
         await self.wait_until_ready(stop)
-        relay: Callable[[], Any] = self.ports.relay.sweep
-        await every(self.settings.sweep_interval, relay, stop, who="relay")
+        ports, interval = self.ports, self.settings.sweep_interval
+        relay: Callable[[], Any] = ports.relay.sweep
+        await asyncio.gather(
+            every(interval, relay, stop, who="relay"),
+            every(interval, ports.event_relay.sweep, stop, who="event relay"),
+            every(_PRUNING_INTERVAL, ports.prune_events, stop, who="pruning of events"),
+        )
+
+
+def _tuple(queues: Sequence[str] | None) -> tuple[str, ...] | None:
+    return tuple(queues) if queues else None

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from framework_m.adapters.access.jwt_tokens import Expected, JwtTokens, SharedKeys
+from framework_m.adapters.access.jwt_tokens import Expected, reader
 from framework_m.adapters.db import migrations
 from framework_m.adapters.db.api_key_store import DatabaseApiKeyStore
 from framework_m.adapters.db.application_migrations import ApplicationMigrations
 from framework_m.adapters.db.engine import Database, safe_url
+from framework_m.adapters.db.event_letters import EventInbox
+from framework_m.adapters.db.job_events import JobEvents
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.replays import DatabaseReplayStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.secrets import Cipher
 from framework_m.adapters.db.tables import Tables
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
+from framework_m.adapters.events.bus import BusOptions
+from framework_m.adapters.events.choice import OverNats, choose
 from framework_m.adapters.jobs.broker import JobBroker, JobBrokerMixin
 from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
@@ -28,8 +32,11 @@ from framework_m.core.access.api_keys import ApiKeys
 from framework_m.core.access.gate import Gate
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.errors import UnavailableError
+from framework_m.core.events.hosting import HandlerHost
+from framework_m.core.events.service import Events
 from framework_m.core.interfaces.application import Check
 from framework_m.core.jobs.service import Jobs
+from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Backend, Settings
 
@@ -39,13 +46,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from litestar import Litestar
-    from pydantic import SecretStr
+    from pydantic import BaseModel, SecretStr
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+    from framework_m.adapters.db.event_log import EventLog
+    from framework_m.adapters.events.choice import EventPorts
+    from framework_m.adapters.events.nats_event_bus import NatsEventBusAdapter
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
     from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
-    from framework_m.adapters.nats.streams import StreamReport
+    from framework_m.adapters.nats.streams import StreamLimits, StreamReport
     from framework_m.core.doctypes.registry import DocTypeRegistry
+    from framework_m.core.events.registry import HandlerRegistry
     from framework_m.core.identity import User
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
@@ -55,6 +66,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.registry import JobRegistry
+    from framework_m.core.metrics import Metrics
     from framework_m.core.transaction import Transaction
 
 __all__ = ["Ports", "asgi", "bootstrap", "safe_url", "shown_nats"]
@@ -64,6 +76,7 @@ D = TypeVar("D", bound=DocType)
 
 _RESERVED_CONNECTIONS = 3
 """Claims, outcomes and a sweep at once."""
+_PRUNED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +99,17 @@ class Ports:
     migrations: ApplicationMigrations
     access: Gate
     replays: ReplayStore
+    events: Events
+    event_relay: EventRelay
+    event_log: EventLog
+    handlers: HandlerHost
+    metrics: Metrics
 
     async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         return await self.jobs.enqueue(job, *args, **kwargs)
+
+    async def publish(self, event: BaseModel, topic: str | None = None) -> None:
+        await self.events.publish(event, topic)
 
     def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
         return self.repositories(doctype, as_user=as_user)
@@ -104,12 +125,21 @@ class Ports:
 
     async def start(self) -> None:
         await self.job_queue.start()
+        await self.events.bus.start()
 
     async def close(self) -> None:
+        await self.event_relay.close()
+        await self.events.bus.close()
         await self.relay.close()
         await self.job_queue.close()
         await self.reserved.close()
         await self.database.close()
+
+    async def prune_events(self) -> None:
+        """Forget events that are older than they are kept, in small batches."""
+        age = timedelta(days=self.settings.event_retention_days)
+        while await self.event_log.prune(age, _PRUNED_AT_ONCE):
+            pass
 
     async def migrate(self) -> None:
         """Bring the schema to this version. Raises UnavailableError."""
@@ -151,7 +181,8 @@ class Ports:
         if self.nats is None:
             return []
         broker = cast("JetStreamBroker", self.broker)
-        return await broker.report_streams()
+        bus = cast("NatsEventBusAdapter", self.events.bus)
+        return [*await broker.report_streams(), await bus.report_stream()]
 
     def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts."""
@@ -198,6 +229,7 @@ def bootstrap(
     settings: Settings,
     registry: JobRegistry,
     doctypes: DocTypeRegistry,
+    handlers: HandlerRegistry,
     home: Path,
     *,
     engine: AsyncEngine | None = None,
@@ -221,7 +253,19 @@ def bootstrap(
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
     tables = Tables(doctypes, Cipher(settings.secret_keys))
-    return Ports(
+    bus = _events(settings, reserved, way.nats)
+    handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
+    event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
+    events = Events(
+        bus.bus,
+        bus.outbox,
+        bus.letters,
+        units,
+        event_relay,
+        source=settings.event_source,
+        limit=settings.event_limit,
+    )
+    ports = Ports(
         settings=settings,
         database=database,
         reserved=reserved,
@@ -233,29 +277,46 @@ def bootstrap(
         jobs=jobs,
         nats=way.nats,
         tables=tables,
-        repositories=DocumentRepositories(database, tables, units, jobs),
+        repositories=DocumentRepositories(database, tables, units, jobs, events),
         migrations=ApplicationMigrations(
             database, tables, home / settings.migrations, settings.migrations_table
         ),
         access=_access(settings, database),
         replays=DatabaseReplayStore(database, units),
+        events=events,
+        event_relay=event_relay,
+        event_log=bus.log,
+        handlers=handler_host,
+        metrics=bus.bus.metrics,
     )
+    handler_host.bind(ports)
+    if settings.job_events:
+        store.tell_ended = JobEvents(bus.bus, bus.outbox, event_relay, settings.event_source)
+    return ports
 
 
 def _access(settings: Settings, database: Database) -> Gate:
     expected = Expected(settings.jwt_issuer, settings.jwt_audience, settings.jwt_roles_claim)
-    if settings.jwks_url is None:
-        tokens = JwtTokens(SharedKeys(settings.secret_keys), SharedKeys.algorithms, expected)
-    else:
-        # Only where it is used: an HTTP client is a large import.
-        from framework_m.adapters.access.key_set import KeySet  # noqa: PLC0415
-
-        tokens = JwtTokens(KeySet(settings.jwks_url), settings.jwt_algorithms, expected)
     return Gate(
         ApiKeys(DatabaseApiKeyStore(database)),
-        tokens,
+        reader(settings.secret_keys, settings.jwks_url, settings.jwt_algorithms, expected),
         session_lifetime=timedelta(seconds=settings.session_lifetime),
     )
+
+
+def _events(settings: Settings, reserved: Database, nats: NatsConnection | None) -> EventPorts:
+    options = BusOptions(
+        lease=settings.lease,
+        stop_grace=settings.stop_grace,
+        poll_interval=settings.poll_interval,
+        retention=timedelta(days=settings.event_retention_days),
+        source=settings.event_source,
+    )
+    over = None
+    if nats is not None:
+        over = OverNats(nats, settings.nats_prefix, _stream_limits(settings))
+    in_memory = settings.effective_backend is Backend.MEMORY
+    return choose(options, reserved, in_memory=in_memory, nats=over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,17 +343,22 @@ def _over_nats(settings: Settings, store: JobStore) -> _Transport:
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker  # noqa: PLC0415
     from framework_m.adapters.jobs.taskiq_adapter import TaskiqJobQueueAdapter  # noqa: PLC0415
     from framework_m.adapters.nats.connection import NatsConnection  # noqa: PLC0415
-    from framework_m.adapters.nats.streams import StreamLimits  # noqa: PLC0415
 
     nats = NatsConnection(_nats_options(settings))
     broker = JetStreamBroker(
         nats,
         settings.nats_prefix,
-        StreamLimits(settings.nats_replicas, settings.nats_in_memory, settings.nats_max_bytes),
+        _stream_limits(settings),
         # Delivered sooner it would only meet a live lease, later it would wait for nothing.
         ack_wait=settings.lease,
     )
     return _Transport(TaskiqJobQueueAdapter(broker, store), broker, nats)
+
+
+def _stream_limits(settings: Settings) -> StreamLimits:
+    from framework_m.adapters.nats.streams import StreamLimits  # noqa: PLC0415 - as above
+
+    return StreamLimits(settings.nats_replicas, settings.nats_in_memory, settings.nats_max_bytes)
 
 
 def _nats_options(settings: Settings) -> NatsOptions:

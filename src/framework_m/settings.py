@@ -24,7 +24,7 @@ PositiveSeconds = Annotated[float, Field(gt=0)]
 
 
 class Backend(StrEnum):
-    """What carries jobs (and later events) between processes."""
+    """What carries jobs and events between processes."""
 
     AUTO = "auto"
     MEMORY = "memory"
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         description="NATS servers, separated by commas: nats://host:4222 or tls://host:4222.",
     )
     nats_prefix: str = Field(
-        "framework_m",
+        "framework",
         pattern=r"^[A-Za-z0-9_-]{1,32}$",
         description="Begins the names of streams and subjects: one per environment.",
     )
@@ -113,6 +113,24 @@ class Settings(BaseSettings):
     )
     job_log_lines: int = Field(
         10_000, ge=0, description="Lines that are kept of what one run logs."
+    )
+    event_source: str = Field(
+        "framework_m", min_length=1, description="What events say they are from: a URI reference."
+    )
+    event_retries: int = Field(
+        5, ge=0, description="How often a group is offered an event again after an error."
+    )
+    event_concurrency: int = Field(
+        100, ge=1, description="Events that one handler of a group has in work per worker."
+    )
+    event_retention_days: float = Field(
+        7, gt=0, description="How long events are kept for replay, and for groups that are away."
+    )
+    event_limit: int = Field(
+        500_000, ge=100, description="Largest data of one event, in characters of JSON."
+    )
+    job_events: bool = Field(
+        True, description="Whether an event is published when a job has ended: job.succeeded …"
     )
     concurrency: int = Field(50, ge=1, description="Jobs that one worker process runs at once.")
     stop_grace: float = Field(

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.chaos
 
 PORTION = 840
 """Jobs that are enqueued while something happens: two portions per node are 5,040."""
-STREAMS = ("framework_m_jobs", "framework_m_parked")
+STREAMS = ("framework_jobs", "framework_parked")
 
 
 class Work:

@@ -153,3 +153,19 @@ def test_the_page_on_documents_runs_as_shown(tmp_path: Path) -> None:
         "submitted 4",
         "True None",
     ]
+
+
+def test_the_page_on_events_runs_as_shown(tmp_path: Path) -> None:
+    *_, program = write_files(ROOT / "docs" / "events.md", tmp_path)
+    commands = "m migrate && m migrate:make -m start && m migrate"
+    made = run(["sh", "-ec", f"export FRAMEWORK_M_APP=shop.app:app; {commands}"], tmp_path)
+    assert made.returncode == 0, made.stdout + made.stderr
+    shown = run([sys.executable, str(program)], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert sorted(shown.stdout.splitlines()) == [
+        "I-1 changed total to 11.00",
+        "I-1 changed total to 12.00",
+        "I-1 over 10.00, attempt 1",
+        "I-1 paid 12.00 by ada",
+        "live: invoice.paid",
+    ]

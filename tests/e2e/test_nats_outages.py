@@ -84,7 +84,7 @@ async def test_a_deleted_consumer_is_made_again(
     log = tmp_path / "log"
     with worker_process(harness.environment(), tmp_path / "output") as worker:
         await all_succeed(harness, await enqueue_notes(log, 3))
-        await jetstream.delete_consumer("framework_m_jobs", "default_2")
+        await jetstream.delete_consumer("framework_jobs", "default_2")
         await all_succeed(harness, await enqueue_notes(log, 20))
         assert worker.is_alive, worker.output()
 
@@ -98,7 +98,7 @@ async def test_a_deleted_stream_is_made_again_and_its_jobs_are_sent_anew(
         running = await jobs.wait_for.enqueue(gate, log)
         await harness.lines(log, 1)
         waiting = await enqueue_notes(log, 20)
-        await jetstream.delete_stream("framework_m_jobs")
+        await jetstream.delete_stream("framework_jobs")
         gate.touch()
         await all_succeed(harness, [running, *waiting])
         assert worker.is_alive, worker.output()
@@ -108,7 +108,7 @@ async def test_a_purged_stream_is_filled_again(
     harness: Harness, jetstream: JetStreamContext, tmp_path: Path
 ) -> None:
     waiting = await enqueue_notes(tmp_path / "log", 5)
-    await jetstream.purge_stream("framework_m_jobs")
+    await jetstream.purge_stream("framework_jobs")
     with worker_process(harness.environment(), tmp_path / "output"):
         await all_succeed(harness, waiting)
 
@@ -175,20 +175,20 @@ async def test_a_live_jobs_message_that_comes_again_is_neither_run_nor_lost(
         await harness.lines(log, 1)
         # A second copy, as a server that came back delivers it.
         copy = json.dumps({"job_id": handle, "job_name": "wait_for"}).encode()
-        await jetstream.publish("framework_m.jobs.default.2", copy)
+        await jetstream.publish("framework.jobs.default.2", copy)
 
         async def delivered() -> bool:
-            info = await jetstream.consumer_info("framework_m_jobs", "default_2")
+            info = await jetstream.consumer_info("framework_jobs", "default_2")
             return bool(info.delivered and (info.delivered.stream_seq or 0) >= 2)
 
         await until(delivered)
-        messages = (await jetstream.stream_info("framework_m_jobs")).state.messages
+        messages = (await jetstream.stream_info("framework_jobs")).state.messages
         assert messages == 2, "neither is acknowledged while the job runs"
         gate.touch()
         assert (await harness.ended(handle)).status is JobStatus.SUCCESS
 
         async def settled() -> bool:
-            return (await jetstream.stream_info("framework_m_jobs")).state.messages == 0
+            return (await jetstream.stream_info("framework_jobs")).state.messages == 0
 
         await until(settled)
     assert log.read_text().split() == [handle]
@@ -212,13 +212,13 @@ async def test_a_foreign_message_is_parked_with_its_bytes_and_the_reason(
 ) -> None:
     with worker_process(harness.environment(), tmp_path / "output") as worker:
         await all_succeed(harness, await enqueue_notes(tmp_path / "log", 1))
-        await jetstream.publish("framework_m.jobs.default.2", foreign)
+        await jetstream.publish("framework.jobs.default.2", foreign)
 
         async def parked() -> bool:
-            return (await jetstream.stream_info("framework_m_parked")).state.messages == 1
+            return (await jetstream.stream_info("framework_parked")).state.messages == 1
 
         await until(parked)
-        kept = await jetstream.get_msg("framework_m_parked", seq=1)
+        kept = await jetstream.get_msg("framework_parked", seq=1)
         assert (kept.data or b"") == foreign
         assert (kept.headers or {})["Framework-M-Reason"]
         await all_succeed(harness, await enqueue_notes(tmp_path / "log", 1))

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from framework_m import Backoff, Cancel, Discard, JobContext, Retry, Snooze, job
+from framework_m import Backoff, BaseEvent, Cancel, Discard, JobContext, Retry, Snooze, job
 from framework_m.core.ids import uuid7
 
 
@@ -214,6 +214,11 @@ async def repeats(text: str) -> str:
 async def kills_its_worker(ctx: JobContext, log: Path) -> None:
     _append(log, ctx.job_id)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job
+async def publishes(ctx: JobContext, n: int) -> None:
+    await ctx.publish(BaseEvent(event_type="test.from_job", data={"n": n}))
 
 
 @job

@@ -16,11 +16,17 @@ _PATIENCE = 2
 class WorkerProcess:
     """`m worker` on the test application."""
 
-    def __init__(self, environment: Mapping[str, str], output: Path, *options: str) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        output: Path,
+        *options: str,
+        app: str = "tests.support.application:app",
+    ) -> None:
         self._output = output
         with output.open("ab") as log:
             self._process = subprocess.Popen(
-                [*M, "worker", "--app", "tests.support.application:app", *options],
+                [*M, "worker", "--app", app, *options],
                 cwd=_ROOT,
                 env={**os.environ, **environment},
                 stdout=log,
@@ -63,10 +69,13 @@ M = (sys.executable, "-m", "framework_m.cli.main")
 
 @contextlib.contextmanager
 def worker_process(
-    environment: Mapping[str, str], output: Path, *options: str
+    environment: Mapping[str, str],
+    output: Path,
+    *options: str,
+    app: str = "tests.support.application:app",
 ) -> Iterator[WorkerProcess]:
     """A worker that is gone when the block ends, however it ends."""
-    worker = WorkerProcess(environment, output, *options)
+    worker = WorkerProcess(environment, output, *options, app=app)
     try:
         yield worker
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError
 
 from framework_m import __version__
-from framework_m.cli import info, jobs, migrate, server, tokens, worker
+from framework_m.cli import events, info, jobs, migrate, server, tokens, worker
 from framework_m.cli.console import (
     FAILED,
     WRONG_USAGE,
@@ -37,6 +37,8 @@ def build() -> App:
         ("job:list", jobs.job_list),
         ("job:run", jobs.job_run),
         ("job:status", jobs.job_status),
+        ("event:tail", events.event_tail),
+        ("event:dead", events.event_dead),
         ("migrate", migrate.migrate),
         ("migrate:make", migrate.migrate_make),
         ("token:create", tokens.token_create),

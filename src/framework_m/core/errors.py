@@ -4,6 +4,7 @@ FrameworkMError
 ├── ConfigurationError           the program was set up wrongly: fix code or settings
 │   ├── ApplicationNotFoundError
 │   ├── DuplicateJobError
+│   ├── HandlerError             an event handler is declared wrongly
 │   ├── DocTypeError             a DocType or its controller is declared wrongly
 │   │   ├── DuplicateDocTypeError
 │   │   └── UnknownDocTypeError
@@ -25,6 +26,11 @@ FrameworkMError
 │   ├── ConflictError            somebody saved it in between: load it again
 │   ├── LinkError                a link leads nowhere, or something links here
 │   └── DocumentStateError       not in this docstatus
+├── EventError
+│   ├── InvalidEventError        refused at publish; names each field
+│   ├── TopicError
+│   ├── UndecodableEventError    what arrived is not what the handler takes
+│   └── DeadLetterNotFoundError
 ├── QueryError
 │   ├── FilterError
 │   └── CursorError
@@ -45,6 +51,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from framework_m.core.text import nearest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,6 +87,13 @@ class DuplicateJobError(ConfigurationError):
         self.places = (first, second)
 
 
+class HandlerError(ConfigurationError):
+    """An event handler is declared in a way that cannot work."""
+
+    def __init__(self, handler: str, reason: str) -> None:
+        super().__init__(f"event handler {handler}: {reason}")
+
+
 class DocTypeError(ConfigurationError):
     """A DocType or its controller is declared in a way that cannot work."""
 
@@ -100,7 +115,7 @@ class UnknownDocTypeError(DocTypeError):
     """No DocType of this application has this name."""
 
     def __init__(self, doctype: str, known: Iterable[str] = ()) -> None:
-        nearest = _nearest(doctype, known)
+        nearest = nearest_of(doctype, known)
         hint = f"; did you mean {nearest}?" if nearest else ""
         super().__init__(doctype, f"is not in the application's modules{hint}")
 
@@ -117,7 +132,7 @@ class UnknownJobError(JobError):
     """No job function has this name."""
 
     def __init__(self, name: str, known: Iterable[str] = ()) -> None:
-        nearest = _nearest(name, known)
+        nearest = nearest_of(name, known)
         hint = f"; did you mean {nearest!r}?" if nearest else ""
         super().__init__(f"no job function is named {name!r}{hint}")
         self.name = name
@@ -181,9 +196,6 @@ class JobNotFoundError(JobError):
 
 class ReusedKeyError(JobError):
     """An Idempotency-Key came back with a request for something else."""
-
-    def __init__(self) -> None:
-        super().__init__("this Idempotency-Key was used for another request")
 
 
 class JobFailedError(JobError):
@@ -258,10 +270,46 @@ class DocumentStateError(DocumentError):
         self.status = status
 
 
+class EventError(FrameworkMError):
+    """Something about one event."""
+
+
+class InvalidEventError(EventError):
+    """An event that cannot be published; `errors` has one entry per field."""
+
+    def __init__(self, event_type: str, errors: Sequence[FieldError]) -> None:
+        told = "; ".join(f"{error.field}: {error.message}" for error in errors)
+        super().__init__(f"event {event_type!r} cannot be published: {told}")
+        self.errors = tuple(errors)
+
+
+class TopicError(EventError):
+    """A topic, a pattern of topics or a group has a name that cannot be."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"{topic!r}: {reason}")
+        self.topic = topic
+
+
+class UndecodableEventError(EventError):
+    """What arrived cannot be read as what the handler takes. It does not come again."""
+
+    def __init__(self, wanted: str, errors: Sequence[FieldError]) -> None:
+        told = "; ".join(f"{error.field}: {error.message}" for error in errors)
+        super().__init__(f"is no {wanted}: {told}")
+        self.errors = tuple(errors)
+
+
+class DeadLetterNotFoundError(EventError):
+    """No dead letter has this id: it never was, or it was re-driven."""
+
+    def __init__(self, letter_id: str) -> None:
+        super().__init__(f"no dead letter has the id {letter_id!r}")
+        self.letter_id = letter_id
+
+
 class QueryError(FrameworkMError):
     """A list of documents was asked for in a way that means nothing."""
-
-    errors: tuple[FieldError, ...] = ()
 
 
 class FilterError(QueryError):
@@ -286,9 +334,6 @@ class AccessError(FrameworkMError):
 
 class NotAuthenticatedError(AccessError):
     """There is no token, or not one that is valid here and now. Which of the two is not said."""
-
-    def __init__(self) -> None:
-        super().__init__("a valid token is needed")
 
 
 class ForbiddenError(AccessError):
@@ -333,9 +378,6 @@ class NatsUnavailableError(UnavailableError):
 class KeySetUnavailableError(UnavailableError):
     """The keys that tokens are checked with (FRAMEWORK_M_JWKS_URL) cannot be fetched."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the key set is not available: {reason}")
-
 
 class SchemaOutdatedError(UnavailableError):
     """The database's schema is not the one this version needs."""
@@ -356,10 +398,3 @@ class MissingTableError(UnavailableError):
             f"run `m migrate:make -m MESSAGE`, then `m migrate`"
         )
         self.doctype = doctype
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    import difflib  # noqa: PLC0415 - wanted only when a name was mistyped
-
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    return matches[0] if matches else None

@@ -10,6 +10,9 @@ from framework_m.core.doctypes.base import DocType
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
+    from pydantic import BaseModel
+
+    from framework_m.core.events.service import Events
     from framework_m.core.identity import User
     from framework_m.core.interfaces.repository import Repositories, Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
@@ -23,16 +26,19 @@ R = TypeVar("R")
 
 
 class Transaction:
-    """One transaction: its documents and jobs commit or vanish together (invariant 1).
+    """One transaction: its documents, jobs and events commit or vanish together (invariant 1).
 
     After an error of the database or of a hook nothing of it can be committed, even where the
     error is caught: what may fail belongs in `nested()`.
     """
 
-    def __init__(self, unit: UnitOfWorkProtocol, repositories: Repositories, jobs: Jobs) -> None:
+    def __init__(
+        self, unit: UnitOfWorkProtocol, repositories: Repositories, jobs: Jobs, events: Events
+    ) -> None:
         self.unit = unit
         self._repositories = repositories
         self._jobs = jobs
+        self._events = events
 
     @property
     def is_open(self) -> bool:
@@ -62,6 +68,10 @@ class Transaction:
         """Ask for many runs at once: `JobRequest.enqueue_many`."""
         return await self._jobs.enqueue_many_in(self.unit, calls)
 
+    async def publish(self, event: BaseModel, topic: str | None = None) -> None:
+        """Publish an event that is heard if this transaction commits: `app.publish`."""
+        await self._events.publish_in(self.unit, event, topic)
+
     async def execute(self, statement: Any, rows: Any = None) -> Any:
         """Run a SQLAlchemy statement of your own in this transaction."""
         return await self.unit.execute(statement, rows)
@@ -77,4 +87,4 @@ class Transaction:
         Others who use the outer transaction meanwhile wait for the end of the block.
         """
         async with self.unit.nested() as inner:
-            yield Transaction(inner, self._repositories, self._jobs)
+            yield Transaction(inner, self._repositories, self._jobs, self._events)

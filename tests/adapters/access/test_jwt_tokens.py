@@ -57,7 +57,7 @@ def part(value: Any) -> str:
 async def refused(tokens: JwtTokens, token: str) -> None:
     with pytest.raises(NotAuthenticatedError) as caught:
         await tokens.read(token)
-    assert str(caught.value) == "a valid token is needed"
+    assert caught.value.args == (), "it says nothing"
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 

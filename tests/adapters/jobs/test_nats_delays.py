@@ -53,6 +53,6 @@ async def _scheduled(harness: Harness) -> None:
     broker: Any = harness.app.ports.broker
     await harness.app.ports.relay.close()
     info = await broker.connection.jetstream.stream_info(
-        "framework_m_jobs", subjects_filter="framework_m.jobs.at.>"
+        "framework_jobs", subjects_filter="framework.jobs.at.>"
     )
     assert info.state.subjects

@@ -1,25 +1,29 @@
 """What the OpenAPI document says, asked by schemathesis: with a token, and without one."""
 
 import asyncio
+import os
 import socket
-import threading
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import checks
 
 from framework_m import FrameworkM, User
 from tests.support.callers import ADMIN
 from tests.support.document_fixtures import prepared
-from tests.support.paper_fixtures import application
+from tests.support.paper_fixtures import SECRET_KEY, application
 from tests.support.papers import Hidden, Paper, Shelf
+from tests.support.processes import M
 
+ROOT = Path(__file__).parents[3]
+LIMITS = ("SIGN_IN_LIMIT", "ENQUEUE_LIMIT", "LONGEST_WAIT")
 EXAMPLES = 25
 MARK = "nobody was told this"
 CHECKS = [
@@ -63,18 +67,25 @@ async def _filled(app: FrameworkM) -> tuple[str, str]:
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
-    limits = {"sign_in_limit": 0, "enqueue_limit": 0, "longest_wait": 0}
-    app = application(f"sqlite:///{tmp_path / 'api.db'}", **limits)
-    admin, nobody = asyncio.run(_filled(app))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app.asgi, log_config=None, lifespan="on"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield Api(f"http://127.0.0.1:{listener.getsockname()[1]}", admin, nobody)
-        finally:
-            server.should_exit = True
-            thread.join()
+    """In a process of its own: hypothesis minds who else uses `random` in this one."""
+    url = f"sqlite:///{tmp_path / 'api.db'}"
+    admin, nobody = asyncio.run(_filled(application(url)))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    unlimited = {f"FRAMEWORK_M_{name}": "0" for name in LIMITS}
+    command = [*M, "web", "--app", "tests.support.paper_application:app", "--port", port]
+    environment = {**os.environ, **unlimited, "DATABASE_URL": url, "SECRET_KEY": SECRET_KEY}
+    with (tmp_path / "log").open("wb") as log:
+        web = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        served = Api(f"http://127.0.0.1:{port}", admin, nobody)
+        transport = httpx.HTTPTransport(retries=6)  # it does not listen at once
+        with httpx.Client(transport=transport) as client:
+            assert client.get(f"{served.url}/health/live").status_code == 200
+        yield served
+    finally:
+        web.terminate()
+        web.wait()
 
 
 def ask_everything(api: Api, headers: dict[str, str], look: Any) -> None:

@@ -142,6 +142,18 @@ class SharedKeys:
         return self._derived
 
 
+def reader(
+    secret_keys: Sequence[str], jwks_url: str | None, algorithms: Sequence[str], expected: Expected
+) -> JwtTokens:
+    """Of tokens that we sign, or of those that somebody else does: never of both."""
+    if jwks_url is None:
+        return JwtTokens(SharedKeys(secret_keys), SharedKeys.algorithms, expected)
+    # Only where it is used: an HTTP client is a large import.
+    from framework_m.adapters.access.key_set import KeySet  # noqa: PLC0415
+
+    return JwtTokens(KeySet(jwks_url), algorithms, expected)
+
+
 def _derived(secret_key: str) -> bytes:
     # The key is a random text by contract, not a password: nothing to stretch.
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret_key.encode())

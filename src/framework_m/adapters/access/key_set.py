@@ -60,7 +60,7 @@ class KeySet:
                     await self._refresh()
         found = self._find(wanted)
         if found is None and self._fetched_at is None:
-            raise KeySetUnavailableError(self._failure)
+            raise KeySetUnavailableError(f"the key set is not available: {self._failure}")
         return [] if found is None else [found]
 
     def _find(self, wanted: Any) -> jwt.PyJWK | None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Update
 
     from framework_m.adapters.db.binding import Binding
+    from framework_m.adapters.db.document_events import DocumentEvents
     from framework_m.adapters.db.hooks import Hooks
     from framework_m.adapters.db.unit_of_work import UnitOfWork
 
@@ -73,10 +74,12 @@ class GenericRepository(DocumentReader[D]):
         surroundings: Surroundings,
         binding: Binding[D],
         hooks: Hooks,
+        events: DocumentEvents,
         unit: UnitOfWork | None = None,
     ) -> None:
         super().__init__(surroundings, binding, unit)
         self._hooks = hooks
+        self._events = events
 
     async def save(self, document: D) -> D:
         if document.version == 0:
@@ -108,10 +111,12 @@ class GenericRepository(DocumentReader[D]):
                 document = await self._in(unit).get(document, for_update=True)
             if isinstance(document, str):
                 await self._delete(unit, self._known(document), None)
+                await self._events.deleted(unit, document)
                 return
             run = self._hooks.of(document, unit)
             await run("before_delete")
             await self._delete(unit, document.name, document.version)
+            await self._events.deleted(unit, document)
             await run("after_delete")
 
     async def _insert(self, documents: Sequence[D]) -> None:
@@ -134,6 +139,7 @@ class GenericRepository(DocumentReader[D]):
                 await self._write(unit, self._binding.insert, rows)
                 for document, row, kept in zip(documents, rows, settled, strict=True):
                     self._binding.settle(document, row, kept)
+                await self._events.created(unit, documents)
                 for run in runs:
                     await run("after_insert")
 
@@ -159,6 +165,7 @@ class GenericRepository(DocumentReader[D]):
                 first = dict(zip(_FROM_FIRST, written, strict=True))
                 self._binding.settle(document, {**row, **first}, {**settled, **first})
                 run.tell_changed(changed)
+                await self._events.changed(unit, document, step.hooks, changed)
                 await run(f"after_{step.hooks}")
         return document
 
@@ -262,7 +269,7 @@ class GenericRepository(DocumentReader[D]):
         return DocumentStateError(self._binding.name, document.name, status, step.participle)
 
     def _in(self, unit: UnitOfWork) -> GenericRepository[D]:
-        return GenericRepository(self._surroundings, self._binding, self._hooks, unit)
+        return GenericRepository(self._surroundings, self._binding, self._hooks, self._events, unit)
 
     @contextlib.asynccontextmanager
     async def _writing(self) -> AsyncIterator[UnitOfWork]:

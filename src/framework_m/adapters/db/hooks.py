@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.doctypes.base import DocType
     from framework_m.core.doctypes.controller import Controller
+    from framework_m.core.events.service import Events
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
     from framework_m.core.transaction import Transaction
 
@@ -22,16 +23,18 @@ class Hooks:
         self,
         controller: type[Controller[Any]] | None,
         transaction: Callable[[UnitOfWorkProtocol], Transaction],
+        events: Events,
     ) -> None:
         self._controller = controller
         self._transaction = transaction
+        self._events = events
         self._wanted = overridden(controller) if controller else frozenset[str]()
 
     def of(self, document: DocType, unit: UnitOfWorkProtocol) -> HookRun:
         """For one change of one document."""
         controller = None
         if self._wanted and self._controller is not None:
-            controller = self._controller(document, self._transaction(unit))
+            controller = self._controller(document, self._transaction(unit), self._events)
         return HookRun(controller, self._wanted, unit)
 
     def any_of(self, *hooks: str) -> bool:

@@ -17,12 +17,13 @@ from framework_m.core.interfaces.job_store import LogLine, Rescue
 from framework_m.core.jobs.execution import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import timedelta
 
     from sqlalchemy import ColumnElement, Select
 
     from framework_m.adapters.db.engine import Database
+    from framework_m.adapters.db.job_events import JobEvents
     from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.job_store import (
         Claim,
@@ -59,6 +60,8 @@ class JobLogStore:
         self._shared = database
         self._database = reserved or database
         self._notify_channel = notify_channel if database.is_postgresql else None
+        self.tell_ended: JobEvents | None = None
+        """Publishes that jobs have ended, from the transaction in which they did."""
 
     async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
         rows: dict[Any, list[dict[str, Any]]] = {}
@@ -107,9 +110,11 @@ class JobLogStore:
             # A batched UPDATE reports no count per row; reading back what is ours now does.
             rows = await connection.execute(sql.statuses([run.job_id for run in runs]))
             now = {name: (claim_no, status) for name, claim_no, status in rows}
-        return frozenset(
-            run.job_id for run in runs if now.get(run.job_id) == (run.claim_no, run.status)
-        )
+            kept = [run for run in runs if now.get(run.job_id) == (run.claim_no, run.status)]
+            ended_now = [run.job_id for run in kept if run.status.is_terminal]
+            told = await self._tell_ended(connection, ended_now)
+        told()
+        return frozenset(run.job_id for run in kept)
 
     async def release(self, claims: Sequence[Claim]) -> None:
         async with self._database.begin() as connection:
@@ -158,9 +163,11 @@ class JobLogStore:
             for row in poison:
                 error = summary(PoisonJobError(row.crashes))
                 await connection.execute(rescue_sql.poison(row.name, error))
+            told = await self._tell_ended(connection, [row.name for row in poison])
             ready = await self._make_ready(
                 connection, [row.name for row in lapsed if row not in poison], rescue_sql.rescued()
             )
+        told()
         return Rescue(ready, [row.name for row in poison])
 
     async def unblock(
@@ -300,6 +307,12 @@ class JobLogStore:
         ready = sql.dispatches(rows)
         await self._announce(connection, {job.queue for job in ready})
         return ready
+
+    async def _tell_ended(self, connection: Any, job_ids: Sequence[str]) -> Callable[[], None]:
+        """Events of these, in this transaction; what to call once it has committed."""
+        if self.tell_ended is None or not job_ids or not await self.tell_ended.wanted():
+            return lambda: None
+        return await self.tell_ended.append(connection, job_ids)
 
     async def _announce(self, connection: Any, queues: Collection[str]) -> None:
         if self._notify_channel:

@@ -59,5 +59,5 @@ class DatabaseReplayStore:
         if not rows:
             return None
         if rows[0].digest != asked.digest:
-            raise ReusedKeyError
+            raise ReusedKeyError("this Idempotency-Key was used for another request")
         return str(rows[0].job_id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from framework_m.adapters.db.binding import Binding
+from framework_m.adapters.db.document_events import DocumentEvents
 from framework_m.adapters.db.document_reader import Surroundings
 from framework_m.adapters.db.generic_repository import GenericRepository
 from framework_m.adapters.db.guarded_repository import GuardedRepository
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.tables import Tables
     from framework_m.adapters.db.unit_of_work import UnitOfWork, UnitsOfWork
+    from framework_m.core.events.service import Events
     from framework_m.core.identity import User
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
     from framework_m.core.jobs.service import Jobs
 
 D = TypeVar("D", bound=DocType)
+_Made: TypeAlias = tuple[Binding[Any], Hooks, DocumentEvents]
 
 
 def _system_time() -> datetime:
@@ -40,13 +43,15 @@ class DocumentRepositories:
         tables: Tables,
         units: UnitsOfWork,
         jobs: Jobs,
+        events: Events,
         *,
         now: Callable[[], datetime] = _system_time,
     ) -> None:
         self._surroundings = Surroundings(database, units, now)
         self._tables = tables
         self._jobs = jobs
-        self._made: dict[type[DocType], tuple[Binding[Any], Hooks]] = {}
+        self._events = events
+        self._made: dict[type[DocType], _Made] = {}
 
     def __call__(
         self,
@@ -66,19 +71,20 @@ class DocumentRepositories:
         return GuardedRepository(self._plain(doctype, unit), user, readable)
 
     def _plain(self, doctype: type[D], unit: UnitOfWorkProtocol | None) -> GenericRepository[D]:
-        binding, hooks = self._made.get(doctype) or self._make(doctype)
+        made = self._made.get(doctype) or self._make(doctype)
         joined = cast("UnitOfWork | None", unit)
-        return GenericRepository[D](self._surroundings, binding, hooks, joined)
+        return GenericRepository[D](self._surroundings, *made, joined)
 
     def transaction(self, unit: UnitOfWorkProtocol) -> Transaction:
         """The unit of work as users and controllers see it."""
-        return Transaction(unit, self, self._jobs)
+        return Transaction(unit, self, self._jobs, self._events)
 
-    def _make(self, doctype: type[DocType]) -> tuple[Binding[Any], Hooks]:
+    def _make(self, doctype: type[DocType]) -> _Made:
         doctypes = self._tables.doctypes
         registered = doctypes.get(doctype)
         table, kinds = self._tables.table(registered.name), self._tables.kinds(registered.name)
         binding = Binding(doctype, registered.meta, table, kinds)
-        hooks = Hooks(doctypes.controller_of(doctype), self.transaction)
-        self._made[doctype] = binding, hooks
-        return binding, hooks
+        hooks = Hooks(doctypes.controller_of(doctype), self.transaction, self._events)
+        made = binding, hooks, DocumentEvents(binding, self._events)
+        self._made[doctype] = made
+        return made

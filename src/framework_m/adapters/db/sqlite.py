@@ -58,6 +58,22 @@ async def unlinked(connection: AsyncConnection) -> AsyncIterator[None]:
         await driver.execute("PRAGMA foreign_keys=ON")
 
 
+async def insert(
+    connection: AsyncConnection, statement: str, values: tuple[Any, ...]
+) -> int | None:
+    """Insert one row past SQLAlchemy; its number. Raises SQLAlchemy's OperationalError.
+
+    One visit to the connection's thread instead of four.
+    """
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    try:
+        row = await driver.execute_insert(statement, values)
+    except sqlite3.Error as error:
+        raise OperationalError(statement, None, error) from error
+    return int(row[0])
+
+
 def _prepare(connection: Any, _record: Any) -> None:
     try:
         cursor = connection.cursor()

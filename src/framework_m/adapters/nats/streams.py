@@ -39,6 +39,8 @@ class StreamSpec:
     is_work_queue: bool
     max_age: float = 0
     """Seconds that a message is kept; 0 is for ever."""
+    is_atomic: bool = False
+    """Whether batches may be published as one (NATS ADR-50)."""
 
     @property
     def retention(self) -> str:
@@ -62,6 +64,7 @@ class StreamSpec:
             max_bytes=-1 if self.is_work_queue or not limits.max_bytes else limits.max_bytes,
             discard=DiscardPolicy.OLD,
             allow_msg_schedules=self.is_work_queue or None,
+            allow_atomic=self.is_atomic or None,
         )
 
 
@@ -85,6 +88,17 @@ def jobs_stream(prefix: str) -> StreamSpec:
     )
 
 
+def events_stream(prefix: str, max_age: float) -> StreamSpec:
+    return StreamSpec(
+        name=f"{prefix}_events",
+        subjects=(f"{prefix}.events.>", f"{prefix}.redriven.>"),
+        purpose="Events as CloudEvents; and those that go to one group once more.",
+        is_work_queue=False,
+        max_age=max_age,
+        is_atomic=True,
+    )
+
+
 def parked_stream(prefix: str) -> StreamSpec:
     return StreamSpec(
         name=f"{prefix}_parked",
@@ -105,7 +119,11 @@ _KEPT = (
     "max_bytes",
     "discard",
     "allow_msg_schedules",
+    "allow_atomic",
 )
+
+
+_OFTEN_LEFT_OUT = ("max_age", "allow_msg_schedules", "allow_atomic", "description")
 
 
 async def ensure(jetstream: JetStreamContext, spec: StreamSpec, limits: StreamLimits) -> list[str]:
@@ -164,4 +182,4 @@ def _shown(config: StreamConfig, name: str) -> str:
 
 def _plain(config: StreamConfig, name: str) -> Any:
     value = getattr(config, name)
-    return value or None if name in ("max_age", "allow_msg_schedules", "description") else value
+    return value or None if name in _OFTEN_LEFT_OUT else value

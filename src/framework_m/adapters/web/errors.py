@@ -13,16 +13,18 @@ from pydantic import BaseModel, Field
 from framework_m.core.errors import (
     ArgumentError,
     ConflictError,
+    CursorError,
+    DeadLetterNotFoundError,
     DocumentStateError,
     DuplicateError,
     FieldError,
+    FilterError,
     ForbiddenError,
     InvalidDocumentError,
     JobNotFoundError,
     LinkError,
     NotAuthenticatedError,
     NotFoundError,
-    QueryError,
     ReusedKeyError,
     UnavailableError,
     UnknownJobError,
@@ -79,9 +81,11 @@ def handlers() -> ExceptionHandlersMap:
         DuplicateError: _duplicate,
         ConflictError: _stale,
         DocumentStateError: _in_the_way,
-        QueryError: _no_query,
+        FilterError: _no_query,
+        CursorError: _no_query,
         NotAuthenticatedError: _not_authenticated,
         ForbiddenError: _forbidden,
+        DeadLetterNotFoundError: _not_found,
         UnavailableError: _unavailable,
         RecursionError: _too_deep,
         Exception: _unexpected,
@@ -168,7 +172,7 @@ def _in_the_way(_: Request[Any, Any, Any], error: DocumentStateError) -> Respons
     return _answer(409, str(error))
 
 
-def _no_query(_: Request[Any, Any, Any], error: QueryError) -> Response[Any]:
+def _no_query(_: Request[Any, Any, Any], error: FilterError | CursorError) -> Response[Any]:
     return _answer(400, str(error), list(error.errors))
 
 
@@ -176,8 +180,8 @@ def _reused_key(_: Request[Any, Any, Any], error: ReusedKeyError) -> Response[An
     return _answer(422, str(error), [FieldError("Idempotency-Key", str(error))])
 
 
-def _not_authenticated(_: Request[Any, Any, Any], error: NotAuthenticatedError) -> Response[Any]:
-    return _answer(401, str(error), headers={"WWW-Authenticate": "Bearer"})
+def _not_authenticated(_: Request[Any, Any, Any], __: NotAuthenticatedError) -> Response[Any]:
+    return _answer(401, "a valid token is needed", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _forbidden(_: Request[Any, Any, Any], error: ForbiddenError) -> Response[Any]:

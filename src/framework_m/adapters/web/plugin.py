@@ -14,6 +14,7 @@ from litestar.plugins import InitPlugin
 from framework_m.adapters.web import (
     enqueue_api,
     errors,
+    events_api,
     health,
     jobs_api,
     meta_api,
@@ -92,7 +93,12 @@ class FrameworkMPlugin(InitPlugin):
         )
         api = Router(
             "/",
-            route_handlers=[sessions_api.router(), jobs_api.router(), meta_api.router()],
+            route_handlers=[
+                sessions_api.router(),
+                jobs_api.router(),
+                events_api.router(),
+                meta_api.router(),
+            ],
             middleware=[access],
             dependencies=dependencies,
             **guarded,

@@ -9,6 +9,7 @@ from framework_m.core.doctypes.base import DocType
 from framework_m.core.errors import DocTypeError
 
 if TYPE_CHECKING:
+    from framework_m.core.events.service import Events
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
@@ -53,12 +54,12 @@ class Controller(Generic[D]):
     """The document."""
     unit: Transaction
     """The transaction of the change: its repositories, `enqueue`, `nested`."""
-    event_bus: Any = None
-    """Where events are published; None in an application that has no event bus."""
+    event_bus: Events | None = None
+    """Where events are published, in the transaction of the change: `app.events`."""
     changed: frozenset[str] = frozenset()
     """In after_update: the fields whose stored values changed."""
 
-    def __init__(self, doc: D, unit: Transaction, event_bus: Any = None) -> None:
+    def __init__(self, doc: D, unit: Transaction, event_bus: Events | None = None) -> None:
         self.doc = doc
         self.unit = unit
         self.event_bus = event_bus

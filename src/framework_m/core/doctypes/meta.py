@@ -46,6 +46,10 @@ class DocTypeMeta:
     """Text fields that `list(search=…)` looks in; the name by default."""
     list_columns: tuple[str, ...] = ()
     """What a table of these documents shows; the name by default."""
+    events: bool = True
+    """Whether every change publishes an event: doc.created and its like."""
+    event_fields: tuple[str, ...] = ()
+    """The fields whose values such an event tells; by default it names the document only."""
     retention: timedelta | None = None
     """How long after its creation a document is worth keeping; for ever by default."""
 
@@ -77,6 +81,10 @@ def resolve(doctype: type[DocType]) -> DocTypeMeta:
         unique=_groups(name, "unique", said.get("unique", ())),
         search_fields=_texts(name, "search_fields", said.get("search_fields", ("name",))),
         list_columns=_texts(name, "list_columns", said.get("list_columns", ("name",))),
+        events=_flag(name, said, "events", default=True),
+        event_fields=_texts(name, "event_fields", said["event_fields"])
+        if said.get("event_fields")
+        else (),
         retention=_retention(name, said.get("retention")),
     )
     _require_fields(doctype, meta)
@@ -103,8 +111,8 @@ def _said(doctype: type[DocType]) -> dict[str, Any]:
     return {**said, "naming": rule.__func__} if isinstance(rule, staticmethod) else said
 
 
-def _flag(doctype: str, said: Mapping[str, Any], option: str) -> bool:
-    value = said.get(option, False)
+def _flag(doctype: str, said: Mapping[str, Any], option: str, *, default: bool = False) -> bool:
+    value = said.get(option, default)
     if not isinstance(value, bool):
         raise DocTypeError(doctype, f"Meta.{option} must be True or False")
     return value
@@ -158,11 +166,14 @@ def _require_fields(doctype: type[DocType], meta: DocTypeMeta) -> None:
         "unique": (name for group in meta.unique for name in group),
         "search_fields": meta.search_fields,
         "list_columns": meta.list_columns,
+        "event_fields": meta.event_fields,
     }
     for option, names in used.items():
         for name in names:
             if name not in known:
                 raise DocTypeError(doctype.__name__, f"Meta.{option}: there is no field {name}")
+    if "changed" in meta.event_fields:
+        raise DocTypeError(doctype.__name__, "Meta.event_fields: changed is the event's own")
     for name in known:
         if not _IDENTIFIER.fullmatch(name):
             raise DocTypeError(doctype.__name__, f"the field {name} has no name for a column")

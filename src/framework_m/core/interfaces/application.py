@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.access.gate import Gate
     from framework_m.core.doctypes.registry import DocTypeRegistry
+    from framework_m.core.events.service import Events
     from framework_m.core.identity import User
     from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
@@ -74,6 +75,10 @@ class ApplicationProtocol(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Its jobs. Raises ConfigurationError while it is not open."""
+
+    @property
+    def events(self) -> Events:
+        """Its events. Raises ConfigurationError while it is not open."""
 
     def worker(self) -> AbstractAsyncContextManager[None]:
         """Run jobs for as long as the block lasts."""

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol
 
-from framework_m.core.doctypes.base import DocType
+from framework_m.core.context import ServiceContext, Services
 from framework_m.core.interfaces.job_store import Claim, ProgressReport
 from framework_m.core.jobs.run_log import RunLog
 from framework_m.core.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from sqlalchemy.ext.asyncio import AsyncSession
-
     from framework_m.core.identity import User
-    from framework_m.core.interfaces.repository import Repository
-    from framework_m.core.jobs.function import JobRequest
-    from framework_m.core.jobs.handle import JobHandle
-    from framework_m.core.transaction import Transaction
-
-D = TypeVar("D", bound=DocType)
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class ProgressSink(Protocol):
@@ -34,16 +23,7 @@ class ProgressSink(Protocol):
     def report(self, report: ProgressReport) -> None: ...
 
 
-class JobServices(Protocol):
-    """What of its application a job may use."""
-
-    async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]: ...
-
-    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]: ...
-
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
-
-    def session(self) -> AbstractAsyncContextManager[AsyncSession]: ...
+JobServices = Services
 
 
 class Said:
@@ -58,19 +38,19 @@ class Said:
 _SAID = Said()
 
 
-class JobContext:
+class JobContext(ServiceContext):
     """Given to a job function whose first parameter is annotated with it."""
 
-    __slots__ = ("_claim", "_log", "_services", "_sink")
+    __slots__ = ("_claim", "_log", "_sink")
 
     # taskiq reads these annotations at run time: a dependency may ask for the context.
     def __init__(
         self, claim: Claim, log: RunLog, sink: ProgressSink, services: JobServices
     ) -> None:
+        super().__init__(services)
         self._claim = claim
         self._log = log
         self._sink = sink
-        self._services = services
 
     @property
     def job_id(self) -> str:
@@ -129,36 +109,6 @@ class JobContext:
     def trace_context(self) -> str | None:
         """The W3C traceparent of whoever enqueued it."""
         return self._claim.cause.trace_context
-
-    @overload
-    async def enqueue(
-        self, job: JobRequest[P, R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> JobHandle[R]: ...
-    @overload
-    async def enqueue(self, job: str, /, **kwargs: Any) -> JobHandle[Any]: ...
-    async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
-        """Ask for another run, as a child of this job; so does `f.enqueue(…)` inside a job."""
-        return await self._services.enqueue(job, *args, **kwargs)
-
-    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
-        """The documents of one DocType: `app.repository`.
-
-        as_user: `ctx.user`, for a job that shall do no more than whoever enqueued it may.
-        """
-        return self._services.repository(doctype, as_user=as_user)
-
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """One transaction: `async with ctx.transaction() as tx`, as `app.transaction`."""
-        return self._services.transaction()
-
-    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """An SQLAlchemy session: `async with ctx.session() as session`.
-
-        What is left at the end of the block is committed, an error rolls it back, and
-        `session.commit()` commits at once. What is saved and enqueued in the block is part of the
-        session's transaction. Raises ConfigurationError inside a transaction.
-        """
-        return self._services.session()
 
     def progress(self, n: float, total: float | None = None, message: str | None = None) -> Said:
         """Say how far the job is: `n` of `total`, or `n` percent without a total.

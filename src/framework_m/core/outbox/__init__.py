@@ -1,7 +1,7 @@
-"""Outbox: committed work on its way to the queue.
+"""Outbox: committed work on its way to the queue and to the bus.
 
-Owns: Relay.
+Owns: Relay, EventRelay.
 May import: core.interfaces.
-Must not touch: queues and databases other than through their ports.
+Must not touch: queues, buses and databases other than through their ports.
 Invariants: 1 (after commit nothing is lost).
 """

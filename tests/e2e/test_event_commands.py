@@ -1,0 +1,108 @@
+"""Dead letters and live events, on the command line and over HTTP."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from litestar.testing import AsyncTestClient
+
+from framework_m import BaseEvent, FrameworkM
+from tests.support.callers import ADMIN, bearer
+from tests.support.harness import JOBS, Harness, until
+from tests.support.processes import M
+
+ROOT = Path(__file__).parents[2]
+APP = ("--app", "tests.support.event_application:app")
+
+
+@pytest.fixture
+async def app(sqlite: Harness) -> AsyncIterator[FrameworkM]:
+    """With one dead letter."""
+    app = sqlite.application(("tests.support.events", *JOBS))
+    async with app:
+        async with app.worker():
+            await app.publish(BaseEvent(event_type="test.plain", data={"number": "x"}))
+            await until(app.events.dead)
+        yield app
+
+
+async def m(sqlite: Harness, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return await asyncio.to_thread(
+        subprocess.run,
+        [*M, *arguments, *APP],
+        cwd=ROOT,
+        env={**os.environ, **sqlite.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+async def test_dead_letters_are_listed_and_redriven(sqlite: Harness, app: FrameworkM) -> None:
+    listed = await m(sqlite, "event:dead", "--json")
+    [letter] = json.loads(listed.stdout)
+    assert (letter["group"], letter["attempts"]) == ("typed-plain_function", 1)
+    assert letter["event"]["data"] == {"number": "x"}
+    assert "typed-plain_function" in (await m(sqlite, "event:dead")).stdout
+    again = await m(sqlite, "event:dead", "--redrive", letter["id"])
+    assert again.returncode == 0, again.stderr
+    assert await app.events.dead() == []
+    assert (await app.events.bus.lag())["typed-plain_function"] == 1
+    unknown = await m(sqlite, "event:dead", "--redrive", letter["id"])
+    assert (unknown.returncode, unknown.stderr) == (
+        1,
+        f"m: no dead letter has the id '{letter['id']}'\n",
+    )
+
+
+async def test_all_are_redriven_at_once(sqlite: Harness, app: FrameworkM) -> None:
+    done = await m(sqlite, "event:dead", "--all", "--json")
+    assert json.loads(done.stdout) == {"redriven": 1}
+    assert (await m(sqlite, "event:dead", "--all", "--redrive", "x")).returncode == 2
+
+
+async def test_dead_letters_over_http(app: FrameworkM) -> None:
+    headers = await bearer(app, ADMIN)
+    async with AsyncTestClient(app.asgi) as client:
+        assert (await client.get("/api/v1/dead-events")).status_code == 401
+        client.headers.update(headers)
+        page = (await client.get("/api/v1/dead-events")).json()
+        [letter] = page["items"]
+        assert page["next_cursor"] is None
+        assert letter["error"].startswith("UndecodableEventError")
+        path = f"/api/v1/dead-events/{letter['id']}/redrive"
+        assert (await client.post(path, json={})).status_code == 202
+        assert (await client.post(path, json={})).status_code == 404
+        assert (await client.post("/api/v1/dead-events/x/redrive", json={})).status_code == 400
+        assert (await client.get("/api/v1/dead-events")).json()["items"] == []
+
+
+async def test_tail_follows_events_as_they_happen(sqlite: Harness, app: FrameworkM) -> None:
+    tail = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "framework_m.cli.main", "event:tail", "tail.*"),
+        *("--count", "1", "--json", *APP),
+        cwd=ROOT,
+        env={**os.environ, **sqlite.environment()},
+        stdout=subprocess.PIPE,
+    )
+
+    async def shown() -> bool:
+        # Live is live: what was published before it listened is not shown.
+        await app.publish(BaseEvent(event_type="tail.a", data={"n": 1}))
+        return tail.returncode is not None
+
+    try:
+        await until(shown)
+        assert tail.stdout is not None
+        line = json.loads(await tail.stdout.read())
+    finally:
+        if tail.returncode is None:
+            tail.kill()
+        await tail.wait()
+    assert (line["topic"], line["data"], tail.returncode) == ("tail.a", {"n": 1}, 0)
