@@ -11,7 +11,11 @@ from sqlalchemy.engine import make_url
 # Before their first import: a failed assert in a shared suite then says as much as one in a test.
 pytest.register_assert_rewrite("tests.contracts", "tests.support", "tests.chaos")
 
-pytest_plugins = ("tests.support.fixtures", "tests.support.document_fixtures")
+pytest_plugins = (
+    "tests.support.fixtures",
+    "tests.support.document_fixtures",
+    "tests.support.paper_fixtures",
+)
 
 from framework_m.core.text import storable  # noqa: E402
 from tests.support import servers  # noqa: E402

@@ -44,6 +44,7 @@ def _demo(options: argparse.Namespace, signals: Signals) -> int:
     ):
         try:
             _wait_until_ready(client, server, signals)
+            client.headers["Authorization"] = f"Bearer {server.token}"
             job = _follow(client, _enqueue(client, options.path), server, signals)
         except httpx.HTTPError as error:
             server.require_alive()
@@ -140,7 +141,9 @@ def _show_summary(result: dict[str, Any]) -> None:
 
 def _leave_running(job: Job, server: DevServer, signals: Signals) -> None:
     print("\nthe server still runs, for you to look around; Ctrl-C ends it")
-    print(f"  {server.url}/schema\n  {server.url}/api/v1/jobs/{job['job_id']}")
+    print(f"  {server.url}/schema")
+    bearer = f"Authorization: Bearer {server.token}"
+    print(f"  curl -H '{bearer}' {server.url}/api/v1/jobs/{job['job_id']}")
     with contextlib.suppress(Stopped):  # the way this is meant to end
         while True:
             server.require_alive()

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,6 +60,14 @@ class DevServer:
         self._process = process
         self._log = log
         self.url = f"http://127.0.0.1:{port}"
+
+    @property
+    def token(self) -> str:
+        """The one that `m dev` prints for whoever started it."""
+        found = re.search(r"^  token +(\S+)", self._log.read_text(errors="replace"), re.MULTILINE)
+        if found is None:
+            raise DemoError(f"the server prints no token; {self}")
+        return found[1]
 
     @property
     def is_alive(self) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import Field
 
+    from framework_m.adapters.web.plugin import FrameworkMPlugin
     from framework_m.app import FrameworkM
     from framework_m.core.doctypes.base import DocStatus, DocType
     from framework_m.core.doctypes.controller import Controller
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         ConflictError,
         DocumentError,
         DuplicateError,
+        ForbiddenError,
         FrameworkMError,
         InvalidDocumentError,
         InvalidEventError,
@@ -72,8 +74,10 @@ __all__ = [
     "DuplicateError",
     "EventContext",
     "Field",
+    "ForbiddenError",
     "FrameworkM",
     "FrameworkMError",
+    "FrameworkMPlugin",
     "InvalidDocumentError",
     "InvalidEventError",
     "JobAttempt",
@@ -119,8 +123,10 @@ _HOMES = {
     "DuplicateError": "framework_m.core.errors",
     "EventContext": "framework_m.core.events.context",
     "Field": "pydantic",
+    "ForbiddenError": "framework_m.core.errors",
     "FrameworkM": "framework_m.app",
     "FrameworkMError": "framework_m.core.errors",
+    "FrameworkMPlugin": "framework_m.adapters.web.plugin",
     "InvalidDocumentError": "framework_m.core.errors",
     "InvalidEventError": "framework_m.core.errors",
     "JobAttempt": "framework_m.core.doctypes.job_log",

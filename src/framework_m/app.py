@@ -11,7 +11,7 @@ from framework_m.core.doctypes.base import DocType
 from framework_m.core.doctypes.registry import DocTypeRegistry
 from framework_m.core.errors import ConfigurationError, UnavailableError
 from framework_m.core.events.registry import HandlerRegistry
-from framework_m.core.interfaces.application import Check
+from framework_m.core.interfaces.application import Check, WebOptions
 from framework_m.core.jobs.registry import JobRegistry
 from framework_m.core.outage import Outage, every
 from framework_m.settings import Settings
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
     from pydantic import BaseModel
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
     from framework_m.bootstrap import Ports
+    from framework_m.core.access.gate import Gate
     from framework_m.core.events.service import Events
+    from framework_m.core.identity import User
+    from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.function import JobCall
     from framework_m.core.jobs.handle import JobHandle
@@ -47,11 +50,20 @@ class FrameworkM:
     modules: imported when the application opens, with all modules below them; the job functions,
         DocTypes and controllers in them become this application's.
     settings: read from the environment when not given.
+    engine: an SQLAlchemy engine on PostgreSQL that the application has already, to share its
+        connections. It stays the application's to dispose of. Workers have some of their own.
     """
 
-    def __init__(self, modules: Iterable[str] = (), *, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        modules: Iterable[str] = (),
+        *,
+        settings: Settings | None = None,
+        engine: AsyncEngine | None = None,
+    ) -> None:
         self.modules = tuple(modules)
         self._settings = settings
+        self._engine = engine
         self._registry: JobRegistry | None = None
         self._doctypes: DocTypeRegistry | None = None
         self._handlers: HandlerRegistry | None = None
@@ -63,8 +75,13 @@ class FrameworkM:
     def settings(self) -> Settings:
         """The settings; the environment is read once, at first use."""
         if self._settings is None:
-            self._settings = Settings()
+            self._settings = Settings(**self._of_engine())
         return self._settings
+
+    def _of_engine(self) -> dict[str, Any]:
+        if self._engine is None:
+            return {}
+        return {"database_url": self._engine.url.render_as_string(hide_password=False)}
 
     def change_settings(self, **changes: Any) -> None:
         """Replace some settings; before the application opens, not after."""
@@ -132,12 +149,35 @@ class FrameworkM:
         return self.ports.events
 
     @property
+    def web_options(self) -> WebOptions:
+        """How it is served: the settings that are about HTTP."""
+        settings = self.settings
+        return WebOptions(
+            body_limit=settings.body_limit,
+            trusted_origins=settings.cors_origins,
+            allowed_hosts=settings.allowed_hosts,
+            sign_in_limit=settings.sign_in_limit,
+            enqueue_limit=settings.enqueue_limit,
+            longest_wait=settings.longest_wait,
+        )
+
+    @property
+    def access(self) -> Gate:
+        """Tokens, API keys and sessions."""
+        return self.ports.access
+
+    @property
+    def replays(self) -> ReplayStore:
+        """What requests with an Idempotency-Key have led to."""
+        return self.ports.replays
+
+    @property
     def asgi(self) -> Litestar:
         """The Litestar application, for any ASGI server; it opens and closes this one."""
         if self._asgi is None:
             from framework_m.bootstrap import asgi  # noqa: PLC0415 - only where it is served
 
-            self._asgi = asgi(self, self.settings)
+            self._asgi = asgi(self)
         return self._asgi
 
     async def __aenter__(self) -> Self:
@@ -151,6 +191,7 @@ class FrameworkM:
                 self.doctypes,
                 self.handlers,
                 home_of(self.modules),
+                engine=self._engine,
             )
             for job in self.registry:
                 job.function.opened(self._ports.jobs)
@@ -193,12 +234,16 @@ class FrameworkM:
         async with self.ports.transaction(session) as tx:
             yield tx
 
-    def repository(self, doctype: type[D]) -> Repository[D]:
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
         """The documents of one DocType, in the transaction of the context.
 
         Where there is none, each call commits one of its own. Raises UnknownDocTypeError.
+
+        as_user: do what this user's roles allow and nothing else. What the user may not read is
+            NotFoundError and in no list, what may be read and not changed is ForbiddenError.
+            Without a user, the program is trusted.
         """
-        return self.ports.repository(doctype)
+        return self.ports.repository(doctype, as_user=as_user)
 
     @contextlib.asynccontextmanager
     async def worker(self, queues: Sequence[str] | None = None) -> AsyncIterator[None]:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from framework_m.adapters.access.jwt_tokens import Expected, reader
 from framework_m.adapters.db import migrations
+from framework_m.adapters.db.api_key_store import DatabaseApiKeyStore
 from framework_m.adapters.db.application_migrations import ApplicationMigrations
 from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.event_letters import EventInbox
 from framework_m.adapters.db.job_events import JobEvents
 from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.replays import DatabaseReplayStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.secrets import Cipher
 from framework_m.adapters.db.tables import Tables
@@ -25,6 +28,8 @@ from framework_m.adapters.jobs.database import DatabaseJobQueue, notify_channel
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
 from framework_m.adapters.jobs.ports import WorkerPorts
 from framework_m.adapters.jobs.worker import run_worker, worker
+from framework_m.core.access.api_keys import ApiKeys
+from framework_m.core.access.gate import Gate
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.errors import UnavailableError
 from framework_m.core.events.hosting import HandlerHost
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
     from pydantic import BaseModel, SecretStr
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
     from framework_m.adapters.db.event_log import EventLog
     from framework_m.adapters.events.choice import EventPorts
@@ -52,9 +57,11 @@ if TYPE_CHECKING:
     from framework_m.adapters.nats.streams import StreamLimits, StreamReport
     from framework_m.core.doctypes.registry import DocTypeRegistry
     from framework_m.core.events.registry import HandlerRegistry
+    from framework_m.core.identity import User
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.jobs.handle import JobHandle
@@ -90,6 +97,8 @@ class Ports:
     tables: Tables
     repositories: DocumentRepositories
     migrations: ApplicationMigrations
+    access: Gate
+    replays: ReplayStore
     events: Events
     event_relay: EventRelay
     event_log: EventLog
@@ -102,8 +111,8 @@ class Ports:
     async def publish(self, event: BaseModel, topic: str | None = None) -> None:
         await self.events.publish(event, topic)
 
-    def repository(self, doctype: type[D]) -> Repository[D]:
-        return self.repositories(doctype)
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
+        return self.repositories(doctype, as_user=as_user)
 
     @contextlib.asynccontextmanager
     async def transaction(self, session: AsyncSession | None = None) -> AsyncIterator[Transaction]:
@@ -222,12 +231,18 @@ def bootstrap(
     doctypes: DocTypeRegistry,
     handlers: HandlerRegistry,
     home: Path,
+    *,
+    engine: AsyncEngine | None = None,
 ) -> Ports:
-    """Choose and wire the adapters. Connects to nothing yet."""
+    """Choose and wire the adapters. Connects to nothing yet.
+
+    engine: one that the application has already, instead of one of our own.
+    """
     database = Database(
         settings.database_url.get_secret_value(),
         schema=settings.database_schema,
         pool_size=settings.database_pool_size,
+        engine=engine,
     )
     rows_are_messages = settings.effective_backend is Backend.DATABASE
     channel = notify_channel(settings.database_schema) if rows_are_messages else None
@@ -266,6 +281,8 @@ def bootstrap(
         migrations=ApplicationMigrations(
             database, tables, home / settings.migrations, settings.migrations_table
         ),
+        access=_access(settings, database),
+        replays=DatabaseReplayStore(database, units),
         events=events,
         event_relay=event_relay,
         event_log=bus.log,
@@ -276,6 +293,15 @@ def bootstrap(
     if settings.job_events:
         store.tell_ended = JobEvents(bus.bus, bus.outbox, event_relay, settings.event_source)
     return ports
+
+
+def _access(settings: Settings, database: Database) -> Gate:
+    expected = Expected(settings.jwt_issuer, settings.jwt_audience, settings.jwt_roles_claim)
+    return Gate(
+        ApiKeys(DatabaseApiKeyStore(database)),
+        reader(settings.secret_keys, settings.jwks_url, settings.jwt_algorithms, expected),
+        session_lifetime=timedelta(seconds=settings.session_lifetime),
+    )
 
 
 def _events(settings: Settings, reserved: Database, nats: NatsConnection | None) -> EventPorts:
@@ -362,9 +388,9 @@ def shown_nats(settings: Settings) -> str:
     return _nats_options(settings).shown()
 
 
-def asgi(application: ApplicationProtocol, settings: Settings) -> Litestar:
+def asgi(application: ApplicationProtocol) -> Litestar:
     """The application as a Litestar application of its own."""
     # Web processes only: a worker need not load a web framework.
     from framework_m.adapters.web.app import build  # noqa: PLC0415
 
-    return build(application, body_limit=settings.body_limit)
+    return build(application)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -142,7 +143,44 @@ class Settings(BaseSettings):
         2, description="How often lost work is looked for: lapsed leases, undispatched jobs."
     )
 
+    jwt_issuer: str | None = Field(None, description="The `iss` that bearer tokens must have.")
+    jwt_audience: str | None = Field(None, description="The `aud` that bearer tokens must have.")
+    jwt_roles_claim: str = Field("roles", min_length=1, description="The claim that lists roles.")
+    jwks_url: str | None = Field(
+        None,
+        description="Where the keys of whoever signs tokens are: then only those count, and "
+        "SECRET_KEY signs none.",
+    )
+    jwt_algorithms: tuple[Literal["RS256", "ES256"], ...] = Field(
+        ("RS256", "ES256"), min_length=1, description="With jwks_url: the ones that count."
+    )
+    session_lifetime: PositiveSeconds = Field(
+        43_200, description="How long a browser's session lasts, at most."
+    )
+
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Whose pages may use the API from a browser: https://shop.example."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="The names the server goes by, *.shop.example among them; any if not set."
+    )
+    sign_in_limit: int = Field(
+        20, ge=0, description="Sessions opened a minute from one address, per process; 0 is any."
+    )
+    enqueue_limit: int = Field(
+        1000, ge=0, description="Jobs enqueued over HTTP a minute by one user, per process."
+    )
+    longest_wait: float = Field(
+        30, ge=0, description="How long a request may wait for the job it has enqueued."
+    )
     body_limit: int = Field(1_000_000, ge=1, description="Largest HTTP request body accepted.")
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _keys_come_safely(cls, value: str | None) -> str | None:
+        if value is not None and not _is_safe(value):
+            raise ValueError("must begin with https:// (http:// on a loopback address only)")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -183,6 +221,13 @@ class Settings(BaseSettings):
         """The servers that `nats_url` names."""
         text = self.nats_url.get_secret_value() if self.nats_url else ""
         return tuple(part for part in (part.strip() for part in text.split(",")) if part)
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    return parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def normalized_database_url(url: str) -> str:

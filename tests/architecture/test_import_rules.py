@@ -42,6 +42,8 @@ PLANTED = [
     Planted("database-rooms", "adapters.jobs.planted", "import sqlalchemy"),
     Planted("database-rooms", "bootstrap", "import asyncpg"),
     Planted("http-client-rooms", "adapters.web.planted", "import aiohttp"),
+    Planted("http-client-rooms", "cli.planted", "import httpx"),
+    Planted("token-rooms", "adapters.web.planted", "import jwt"),
     Planted("command-line-rooms", "app", "import uvicorn"),
     Planted("settings-rooms", "app", "import pydantic_settings"),
 ]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,8 @@ def blocks(page: Path, language: str) -> list[str]:
 def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
+    modules = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": modules}
     environment.pop("DATABASE_URL", None)
     return subprocess.run(
         arguments,
@@ -91,6 +93,47 @@ def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
         "['shipping Abbey Road']",
         "Rue de la Paix by bicycle, asked for by ada",
         "['shipping Rue de la Paix']",
+    ]
+
+
+def test_the_page_on_access_runs_as_shown(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "access.md"
+    *_, write = write_files(page, tmp_path)
+    [shell] = blocks(page, "console")
+    commands = "\n".join(line.removeprefix("$ ") for line in shell.splitlines())
+    shown = run(["sh", "-ec", f"{commands}\n{sys.executable} {write}"], tmp_path)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    *_, token, key, headings, listed, owner, missing, forbidden = shown.stdout.splitlines()
+    assert token.startswith("ey")
+    assert key.startswith("fmk_")
+    assert headings.startswith("NAME")
+    assert "the nightly export" in listed
+    assert owner == "ada 0"
+    assert missing == "for Bob there is no such article"
+    assert forbidden == "your roles do not allow to delete Article"
+
+
+def test_the_page_on_rest_runs_as_shown(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "rest.md"
+    *_, ask = write_files(page, tmp_path)
+    [shell] = blocks(page, "console")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    ask.write_text(ask.read_text().replace("8000", port))
+    commands = "\n".join(line.removeprefix("$ ") for line in shell.splitlines())
+    started = f"trap 'kill $!' EXIT\n{commands.replace('8000', port)}\n{sys.executable} {ask}"
+    shown = run(["sh", "-ec", started], tmp_path)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert shown.stdout.splitlines()[-9:] == [
+        '201 "1"',
+        "200 News of today 2",
+        "412 Precondition Failed",
+        "422 [{'field': 'title', 'message': 'Field required'}]",
+        "400 [{'field': 'colour', 'message': 'Article has no such field'}]",
+        "['News of today']",
+        "submitted",
+        "409",
+        "all own none",
     ]
 
 

@@ -7,14 +7,17 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from framework_m import JobStatus
+from framework_m.adapters.access.jwt_tokens import Expected, JwtTokens, SharedKeys
 from framework_m.core.errors import UnavailableError
 from tests.support import jobs
+from tests.support.callers import ADMIN
 from tests.support.harness import Harness, until
 from tests.support.processes import M, worker_process
 from tests.support.servers import PostgresServerFactory
@@ -22,12 +25,15 @@ from tests.support.servers import PostgresServerFactory
 ROOT = Path(__file__).parents[2]
 
 
+SECRET_KEY = "only for tests, but long"
+
+
 class Served:
     """`m web` or `m dev`, and a client for it."""
 
     def __init__(self, process: subprocess.Popen[bytes], url: str, output: Path) -> None:
         self.process = process
-        self.client = httpx.AsyncClient(base_url=url)
+        self.client = httpx.AsyncClient(base_url=url, headers=_bearer())
         self._output = output
 
     async def answers(self, path: str, status: int) -> httpx.Response:
@@ -46,6 +52,10 @@ class Served:
     def output(self) -> str:
         return self._output.read_text()
 
+    def token(self) -> str:
+        """What `m dev` prints for whoever started it."""
+        return self.output().partition("  token      ")[2].partition(" ")[0]
+
 
 @contextmanager
 def served(
@@ -57,7 +67,7 @@ def served(
         process = subprocess.Popen(
             [*M, command, "--app", "tests.support.application:app", "--port", str(port), *options],
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**os.environ, "SECRET_KEY": SECRET_KEY, **environment},
             stdout=log,
             stderr=log,
         )
@@ -66,6 +76,13 @@ def served(
     finally:
         process.kill()
         process.wait()
+
+
+def _bearer() -> dict[str, str]:
+    """A signed token, which needs no database to be made or read."""
+    tokens = JwtTokens(SharedKeys([SECRET_KEY]), SharedKeys.algorithms, Expected())
+    now = datetime.now(UTC)
+    return {"Authorization": f"Bearer {tokens.issue(ADMIN, now, now + timedelta(hours=1))}"}
 
 
 def _free_port() -> int:
@@ -86,6 +103,8 @@ async def test_dev_migrates_serves_works_and_stops(tmp_path: Path, number: signa
             return bool(job["status"] == JobStatus.SUCCESS)
 
         await until(ended)
+        headers = {"Authorization": f"Bearer {dev.token()}"}
+        assert (await dev.client.get("/api/v1/jobs", headers=headers)).status_code == 200
         await dev.client.aclose()
         dev.process.send_signal(number)
         assert await asyncio.to_thread(dev.process.wait, 20) == 0, dev.output()

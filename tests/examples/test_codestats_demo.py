@@ -53,10 +53,12 @@ def demo(*arguments: object, **environment: str) -> Iterator[RunningDemo]:
                 process.terminate()
 
 
-def server_of(job_url: str) -> int:
+def server_of(log: str, job_url: str) -> int:
     """The process id of the server, which is also the worker that ran the job."""
-    worker = httpx.get(job_url, trust_env=False).raise_for_status().json()["worker"]
-    return int(worker.split(":")[1])
+    token = Path(log).read_text().partition("  token      ")[2].partition(" ")[0]
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.get(job_url, headers=headers, trust_env=False).raise_for_status()
+    return int(answer.json()["worker"].split(":")[1])
 
 
 def is_alive(pid: int) -> bool:
@@ -121,10 +123,11 @@ def test_it_leaves_the_server_running_until_it_is_stopped(
     tree: Path, number: signal.Signals
 ) -> None:
     with demo(tree) as running:
+        log = running.printed("its log is ")
         url = running.printed("ready at ").split()[0]
         job = running.printed("enqueued scan_tree as job ")
         running.printed("the server still runs")
-        server = server_of(f"{url}/api/v1/jobs/{job}")
+        server = server_of(log, f"{url}/api/v1/jobs/{job}")
         assert is_alive(server)
         running.process.send_signal(number)
         assert running.ended() == 0, running.output
@@ -134,10 +137,11 @@ def test_it_leaves_the_server_running_until_it_is_stopped(
 @pytest.mark.parametrize("signals", [1, 2], ids=["once", "twice"])
 def test_a_signal_in_the_middle_leaves_no_server_behind(signals: int) -> None:
     with demo() as running:
+        log = running.printed("its log is ")
         url = running.printed("ready at ").split()[0]
         job = running.printed("enqueued scan_tree as job ")
         running.printed(" files")
-        server = server_of(f"{url}/api/v1/jobs/{job}")
+        server = server_of(log, f"{url}/api/v1/jobs/{job}")
         for _ in range(signals):
             running.process.send_signal(signal.SIGINT)
             if "stopping" not in running.output:
@@ -148,10 +152,10 @@ def test_a_signal_in_the_middle_leaves_no_server_behind(signals: int) -> None:
 
 def test_two_demos_keep_out_of_each_others_way(tree: Path) -> None:
     with demo(tree) as first, demo("--once", tree) as second:
-        first_log = first.printed("its log is ")
+        log = first.printed("its log is ")
         url = first.printed("ready at ").split()[0]
         job = first.printed("enqueued scan_tree as job ")
         assert second.ended() == 0, second.output
-        assert first_log not in second.output
-        assert server_of(f"{url}/api/v1/jobs/{job}")
-        assert Path(first_log).exists()
+        assert log not in second.output
+        assert server_of(log, f"{url}/api/v1/jobs/{job}")
+        assert Path(log).exists()

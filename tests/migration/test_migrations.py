@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
+import framework_m.bootstrap  # noqa: F401 - loads the modules of all tables
 from framework_m.adapters.db import migrations
 from framework_m.adapters.db.engine import Database
 from framework_m.adapters.db.schema import metadata

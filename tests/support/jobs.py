@@ -33,7 +33,7 @@ class Address(BaseModel):
     since: datetime
 
 
-@job
+@job(http=True, roles=["Clerk"])
 async def add(a: int, b: int = 1) -> int:
     return a + b
 
@@ -53,7 +53,7 @@ async def describe_types(
     return [f"{type(value).__name__}={value!r}" for value in values]
 
 
-@job(retries=0)
+@job(retries=0, http=True)
 async def boom(message: str = "no luck") -> None:
     raise ValueError(message)
 
@@ -123,7 +123,7 @@ def plain(text: str) -> str:
     return text.upper()
 
 
-@job
+@job(http=True)
 async def wait_for(ctx: JobContext, gate: Path, log: Path) -> int:
     """Say in the log that it runs, then wait until the gate exists."""
     _append(log, ctx.job_id)

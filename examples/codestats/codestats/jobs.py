@@ -21,7 +21,7 @@ class TreeSummary(Counts):
     seconds: float = 0.0
 
 
-@job(timeout=600, retries=1)
+@job(timeout=600, retries=1, http=True)
 async def scan_tree(ctx: JobContext, path: str | None = None) -> TreeSummary:
     """Count the Python files below `path`, by default this environment's own packages."""
     started = time.perf_counter()

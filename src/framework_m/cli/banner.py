@@ -22,7 +22,7 @@ def banner(app: FrameworkM, *, url: str | None = None, queues: Sequence[str] = (
         "queues": ", ".join(queues or app.registry.queues),
     }
     if url is not None:
-        facts["listens on"] = f"{url} (loopback only: requests are not authenticated yet)"
+        facts["listens on"] = url
         facts["schema"] = f"{url}/schema"
     lines = (f"  {name:<11}{value}" for name, value in facts.items())
     return "\n".join([f"Framework M {__version__}", *lines])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError
 
 from framework_m import __version__
-from framework_m.cli import events, info, jobs, migrate, server, worker
+from framework_m.cli import events, info, jobs, migrate, server, tokens, worker
 from framework_m.cli.console import (
     FAILED,
     WRONG_USAGE,
@@ -42,6 +42,9 @@ def build() -> App:
         ("event:groups", events.event_groups),
         ("migrate", migrate.migrate),
         ("migrate:make", migrate.migrate_make),
+        ("token:create", tokens.token_create),
+        ("token:list", tokens.token_list),
+        ("token:revoke", tokens.token_revoke),
         ("info", info.info),
     ):
         app.command(command, name=name)

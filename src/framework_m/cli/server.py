@@ -17,13 +17,14 @@ from framework_m.cli.loading import AppOption, load
 from framework_m.cli.migrate import outdated
 from framework_m.cli.nats_server import nats_server
 from framework_m.cli.signals import leave_threads_behind, stop_on_signals
+from framework_m.cli.tokens import dev_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from framework_m.app import FrameworkM
 
-Host = Annotated[str, Parameter(help="The address to listen on: a loopback one.")]
+Host = Annotated[str, Parameter(help="The address to listen on.")]
 Port = Annotated[int, Parameter(help="The port to listen on.")]
 
 _STOP_TIMEOUT = 10
@@ -48,8 +49,9 @@ def dev(
     ] = False,
     app: AppOption = None,
 ) -> int:
-    """Migrate, then serve and work in one process: for development."""
+    """Migrate, then serve and work in one process: for development, on a loopback address."""
     application = load(app)
+    _require_loopback(host)
     with _listening(host, port) as listener:
         log_to_stderr()
         run(_dev_on_nats(application, listener) if nats else _dev(application, listener))
@@ -78,6 +80,7 @@ async def _dev(app: FrameworkM, listener: socket.socket) -> None:
     await app.migrate()
     say(banner(app, url=_url(listener)))
     async with app:
+        say(f"  token      {await dev_token(app)} (System Manager, for 12 hours)")
         told = await outdated(app)
         if told is not None:
             say(f"  documents  {told}")
@@ -124,7 +127,6 @@ async def _serve(app: FrameworkM, listener: socket.socket, stop: asyncio.Event) 
 
 @contextlib.contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    _require_loopback(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
@@ -141,8 +143,8 @@ def _require_loopback(host: str) -> None:
         is_loopback = False
     if not is_loopback:
         raise UsageError(
-            f"--host {host}: only loopback addresses, because requests are not "
-            f"authenticated yet and anybody who can reach the port can enqueue jobs"
+            f"--host {host}: m dev is for the machine it runs on, and prints a token that may do "
+            f"everything; serve others with `m web`"
         )
 
 

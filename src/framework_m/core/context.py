@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from framework_m.core.identity import User
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.function import JobRequest
     from framework_m.core.jobs.handle import JobHandle
@@ -29,7 +30,7 @@ class Services(Protocol):
 
     async def publish(self, event: BaseModel, topic: str | None = None) -> None: ...
 
-    def repository(self, doctype: type[D]) -> Repository[D]: ...
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 
@@ -58,9 +59,12 @@ class ServiceContext:
         """Publish an event: `app.publish`."""
         await self._services.publish(event, topic)
 
-    def repository(self, doctype: type[D]) -> Repository[D]:
-        """The documents of one DocType: `app.repository`."""
-        return self._services.repository(doctype)
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
+        """The documents of one DocType: `app.repository`.
+
+        as_user: in a job `ctx.user`, to do no more than whoever enqueued it may.
+        """
+        return self._services.repository(doctype, as_user=as_user)
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: `async with ctx.transaction() as tx`, as `app.transaction`."""

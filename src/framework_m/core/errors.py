@@ -17,7 +17,8 @@ FrameworkMError
 │   ├── WorkerDiedError          kept as the error of an attempt
 │   ├── PoisonJobError           it killed every worker that ran it
 │   ├── JobFailedError           raised by a handle's result(), holds the job's own error
-│   └── JobNotFoundError
+│   ├── JobNotFoundError
+│   └── ReusedKeyError           an Idempotency-Key came back with another request
 ├── DocumentError
 │   ├── InvalidDocumentError     fields do not fit; names each
 │   ├── NotFoundError
@@ -33,11 +34,15 @@ FrameworkMError
 ├── QueryError
 │   ├── FilterError
 │   └── CursorError
+├── AccessError
+│   ├── NotAuthenticatedError    who asks is not known
+│   └── ForbiddenError           who asks may not do this
 ├── MigrationError               a revision of the application's own cannot run or be made
 ├── TransactionFailedError       an error inside it was swallowed: nothing can be committed
 └── UnavailableError             a server is away: retry later
     ├── DatabaseUnavailableError
     ├── NatsUnavailableError
+    ├── KeySetUnavailableError   whoever signs tokens does not publish the keys
     ├── SchemaOutdatedError
     └── MissingTableError        a DocType has no table yet
 """
@@ -46,6 +51,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from framework_m.core.text import nearest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,7 +115,7 @@ class UnknownDocTypeError(DocTypeError):
     """No DocType of this application has this name."""
 
     def __init__(self, doctype: str, known: Iterable[str] = ()) -> None:
-        nearest = _nearest(doctype, known)
+        nearest = nearest_of(doctype, known)
         hint = f"; did you mean {nearest}?" if nearest else ""
         super().__init__(doctype, f"is not in the application's modules{hint}")
 
@@ -125,7 +132,7 @@ class UnknownJobError(JobError):
     """No job function has this name."""
 
     def __init__(self, name: str, known: Iterable[str] = ()) -> None:
-        nearest = _nearest(name, known)
+        nearest = nearest_of(name, known)
         hint = f"; did you mean {nearest!r}?" if nearest else ""
         super().__init__(f"no job function is named {name!r}{hint}")
         self.name = name
@@ -185,6 +192,10 @@ class JobNotFoundError(JobError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job has the id {job_id!r}")
         self.job_id = job_id
+
+
+class ReusedKeyError(JobError):
+    """An Idempotency-Key came back with a request for something else."""
 
 
 class JobFailedError(JobError):
@@ -317,6 +328,18 @@ class CursorError(QueryError):
         self.errors = (FieldError("cursor", reason),)
 
 
+class AccessError(FrameworkMError):
+    """Somebody from outside asked for what is not theirs."""
+
+
+class NotAuthenticatedError(AccessError):
+    """There is no token, or not one that is valid here and now. Which of the two is not said."""
+
+
+class ForbiddenError(AccessError):
+    """The user's roles do not allow it. Never raised about what the user may not even see."""
+
+
 class MigrationError(FrameworkMError):
     """A migration of the application's own did not run, or cannot be made."""
 
@@ -352,6 +375,10 @@ class NatsUnavailableError(UnavailableError):
         super().__init__(f"NATS is not available: {reason}")
 
 
+class KeySetUnavailableError(UnavailableError):
+    """The keys that tokens are checked with (FRAMEWORK_M_JWKS_URL) cannot be fetched."""
+
+
 class SchemaOutdatedError(UnavailableError):
     """The database's schema is not the one this version needs."""
 
@@ -371,10 +398,3 @@ class MissingTableError(UnavailableError):
             f"run `m migrate:make -m MESSAGE`, then `m migrate`"
         )
         self.doctype = doctype
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    import difflib  # noqa: PLC0415 - wanted only when a name was mistyped
-
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    return matches[0] if matches else None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from framework_m.core.events.service import Events
+    from framework_m.core.identity import User
     from framework_m.core.interfaces.repository import Repositories, Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
     from framework_m.core.jobs.function import JobCall, JobRequest
@@ -44,9 +45,12 @@ class Transaction:
         """False once it has committed or rolled back."""
         return self.unit.is_open
 
-    def repository(self, doctype: type[D]) -> Repository[D]:
-        """The documents of one DocType, in this transaction."""
-        return self._repositories(doctype, self.unit)
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
+        """The documents of one DocType, in this transaction.
+
+        as_user: only as far as this user's roles reach; see `app.repository`.
+        """
+        return self._repositories(doctype, self.unit, as_user=as_user)
 
     @overload
     async def enqueue(

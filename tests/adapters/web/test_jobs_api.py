@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from framework_m import JobStatus
 from framework_m.core.ids import uuid7
 from tests.support import jobs
+from tests.support.callers import calling, fields
 from tests.support.harness import Harness
 
 JSON = {"content-type": "application/json"}
@@ -24,19 +25,8 @@ def harness(sqlite: Harness) -> Harness:
 
 @pytest.fixture
 async def client(harness: Harness) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(
-        harness.app.asgi,  # type: ignore[arg-type]  # Litestar types its messages more closely
-        raise_app_exceptions=False,
-    )
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with calling(harness.app) as client:
         yield client
-
-
-def fields(answer: httpx.Response) -> dict[str, str]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["status"] == answer.status_code
-    return {error["field"]: error["message"] for error in problem["errors"]}
 
 
 async def test_an_enqueued_job_can_be_followed_to_its_result(
@@ -82,6 +72,8 @@ async def test_types_may_be_written_as_json_has_them(client: httpx.AsyncClient) 
         ({"job_name": "add", "args": {"a": 1}, "delay": -1}, 422, {"delay"}),
         ({"job_name": "add", "args": {"a": 1}, "delay": 1e300}, 422, {"delay"}),
         ({"job_name": "add", "args": {"a": 1, "c": 2, "self": 3}}, 422, {"args.c", "args.self"}),
+        ({"job_name": "add", "args": {"a": 1}, "application": 1}, 422, {"application"}),
+        ({"job_name": "add", "args": {"a": 1}, "request": 1, "data": 1}, 422, {"request", "body"}),
         ({"args": {}}, 422, {"job_name"}),
         ({"job_name": 1, "args": []}, 422, {"job_name", "args"}),
         ({"job_name": "add", "args": {"a": 1}, "user": "me"}, 422, {"user"}),

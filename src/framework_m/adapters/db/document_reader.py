@@ -54,6 +54,10 @@ class DocumentReader(Generic[D]):
         self._table = binding.table
         self._filters = Filters(binding, is_postgresql=self._database.is_postgresql)
 
+    @property
+    def binding(self) -> Binding[D]:
+        return self._binding
+
     async def get(self, name: str, *, for_update: bool = False) -> D:
         statement = self._binding.by_name
         if for_update:

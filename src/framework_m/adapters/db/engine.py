@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from framework_m.adapters.db import sqlite
-from framework_m.core.errors import DatabaseUnavailableError
+from framework_m.core.errors import ConfigurationError, DatabaseUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -27,12 +27,20 @@ _CONNECT_TIMEOUT = 5.0
 class Database:
     """One database, as one event loop sees it."""
 
-    def __init__(self, url: str, *, schema: str | None = None, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str | None = None,
+        pool_size: int = 10,
+        engine: AsyncEngine | None = None,
+    ) -> None:
         self.url = url
         self.schema = schema
         self.is_postgresql = url.startswith("postgresql")
         self._pool_size = pool_size
-        self.engine = self._build()
+        self._is_shared = engine is not None
+        self.engine = self._build() if engine is None else self._checked(engine)
         # SQLite has one writer. Waiting here is fair and immediate; SQLite's own busy handler
         # polls. Other processes still meet in the busy handler.
         self._writer = asyncio.Lock()
@@ -87,7 +95,9 @@ class Database:
             raise DatabaseUnavailableError("it did not answer in time") from error
 
     async def close(self) -> None:
-        await self.engine.dispose()
+        """Close the connections, unless the engine is somebody else's."""
+        if not self._is_shared:
+            await self.engine.dispose()
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
@@ -116,6 +126,16 @@ class Database:
             yield
         finally:
             self._writer.release()
+
+    def _checked(self, engine: AsyncEngine) -> AsyncEngine:
+        if not self.is_postgresql:
+            raise ConfigurationError(
+                "an engine can be shared on PostgreSQL only: on SQLite our transactions begin "
+                "otherwise than yours; sessions can be shared on both"
+            )
+        if self.schema is not None:
+            raise ConfigurationError("a shared engine has its own search_path: set no schema")
+        return engine
 
     def _build(self) -> AsyncEngine:
         if self.is_postgresql:

@@ -9,6 +9,7 @@ from framework_m.adapters.db.binding import Binding
 from framework_m.adapters.db.document_events import DocumentEvents
 from framework_m.adapters.db.document_reader import Surroundings
 from framework_m.adapters.db.generic_repository import GenericRepository
+from framework_m.adapters.db.guarded_repository import GuardedRepository
 from framework_m.adapters.db.hooks import Hooks
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.transaction import Transaction
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from framework_m.adapters.db.tables import Tables
     from framework_m.adapters.db.unit_of_work import UnitOfWork, UnitsOfWork
     from framework_m.core.events.service import Events
+    from framework_m.core.identity import User
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
     from framework_m.core.jobs.service import Jobs
@@ -51,7 +53,24 @@ class DocumentRepositories:
         self._events = events
         self._made: dict[type[DocType], _Made] = {}
 
-    def __call__(self, doctype: type[D], unit: UnitOfWorkProtocol | None = None) -> Repository[D]:
+    def __call__(
+        self,
+        doctype: type[D],
+        unit: UnitOfWorkProtocol | None = None,
+        *,
+        as_user: User | None = None,
+    ) -> Repository[D]:
+        return self._plain(doctype, unit) if as_user is None else self._of(as_user, doctype, unit)
+
+    def _of(
+        self, user: User, doctype: type[D], unit: UnitOfWorkProtocol | None
+    ) -> GuardedRepository[D]:
+        def readable(name: str) -> GuardedRepository[Any]:
+            return self._of(user, self._tables.doctypes.get(name).doctype, unit)
+
+        return GuardedRepository(self._plain(doctype, unit), user, readable)
+
+    def _plain(self, doctype: type[D], unit: UnitOfWorkProtocol | None) -> GenericRepository[D]:
         made = self._made.get(doctype) or self._make(doctype)
         joined = cast("UnitOfWork | None", unit)
         return GenericRepository[D](self._surroundings, *made, joined)

@@ -1,6 +1,6 @@
 """Web: Litestar.
 
-Owns: routes, problem details, health.
+Owns: the plugin, who asks, routes, problem details, health.
 May import: core, litestar.
 Must not touch: the database and the queue other than through the application.
 Invariants: 5 (every refusal is named), 13 (deny by default).

@@ -1,52 +1,52 @@
-"""The application as a Litestar application."""
+"""The application as a Litestar application of its own: an empty one with the plugin."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from litestar import Litestar, Request
-from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar import Litestar
+from litestar.config.allowed_hosts import AllowedHostsConfig
+from litestar.config.cors import CORSConfig
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from framework_m import __version__
-from framework_m.adapters.web import errors, events_api, health, jobs_api
+from framework_m.adapters.web import errors
+from framework_m.adapters.web.plugin import FrameworkMPlugin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from framework_m.core.interfaces.application import ApplicationProtocol
-
-_WITH_BODY = ("POST", "PUT", "PATCH")
+    from framework_m.core.interfaces.application import ApplicationProtocol, WebOptions
 
 
-def build(application: ApplicationProtocol, *, body_limit: int) -> Litestar:
-    """Serve this application. `body_limit` is the largest request body, in bytes."""
-
-    @contextlib.asynccontextmanager
-    async def serving(_: Litestar) -> AsyncIterator[None]:
-        async with application.serving():
-            yield
-
+def build(application: ApplicationProtocol) -> Litestar:
+    """Serve this application, and nothing else."""
+    options = application.web_options
     return Litestar(
-        route_handlers=[jobs_api.router(), events_api.router(), health.router()],
-        dependencies={"application": Provide(lambda: application, sync_to_thread=False)},
+        plugins=[FrameworkMPlugin(application)],
         exception_handlers=errors.handlers(),
-        lifespan=[serving],
-        before_request=_require_json,
-        request_max_body_size=body_limit,
+        cors_config=_cors(options),
+        allowed_hosts=_hosts(options),
         openapi_config=_openapi(),
         logging_config=None,
     )
 
 
-async def _require_json(request: Request[Any, Any, Any]) -> None:
-    """Bodies are JSON and say so: a form of another site cannot enqueue unasked."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method in _WITH_BODY and media_type != "application/json":
-        raise HTTPException(status_code=415, detail="send the body as application/json")
+def _cors(options: WebOptions) -> CORSConfig | None:
+    """None: browsers then let no page of another origin read an answer."""
+    if not options.trusted_origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(options.trusted_origins),
+        allow_headers=["authorization", "content-type", "idempotency-key", "if-match"],
+        expose_headers=["etag", "location"],
+        allow_credentials=True,
+    )
+
+
+def _hosts(options: WebOptions) -> AllowedHostsConfig | None:
+    if not options.allowed_hosts:
+        return None
+    return AllowedHostsConfig(list(options.allowed_hosts), www_redirect=False)
 
 
 def _openapi() -> OpenAPIConfig:

@@ -12,9 +12,20 @@ from pydantic import BaseModel, Field
 
 from framework_m.core.errors import (
     ArgumentError,
+    ConflictError,
+    CursorError,
     DeadLetterNotFoundError,
+    DocumentStateError,
+    DuplicateError,
     FieldError,
+    FilterError,
+    ForbiddenError,
+    InvalidDocumentError,
     JobNotFoundError,
+    LinkError,
+    NotAuthenticatedError,
+    NotFoundError,
+    ReusedKeyError,
     UnavailableError,
     UnknownJobError,
 )
@@ -63,6 +74,17 @@ def handlers() -> ExceptionHandlersMap:
         UnknownJobError: _unknown_job,
         ArgumentError: _arguments,
         JobNotFoundError: _not_found,
+        ReusedKeyError: _reused_key,
+        NotFoundError: _not_found,
+        InvalidDocumentError: _unfit,
+        LinkError: _unfit,
+        DuplicateError: _duplicate,
+        ConflictError: _stale,
+        DocumentStateError: _in_the_way,
+        FilterError: _no_query,
+        CursorError: _no_query,
+        NotAuthenticatedError: _not_authenticated,
+        ForbiddenError: _forbidden,
         DeadLetterNotFoundError: _not_found,
         UnavailableError: _unavailable,
         RecursionError: _too_deep,
@@ -94,6 +116,8 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     if error.status_code >= 500:
         return _unexpected(request, error)
     headers = dict(error.headers or {})
+    if error.status_code == 429:
+        headers["Retry-After"] = headers.get("RateLimit-Reset", _RETRY_AFTER)
     return _answer(
         error.status_code, error.detail or HTTPStatus(error.status_code).phrase, headers=headers
     )
@@ -129,6 +153,39 @@ def _arguments(_: Request[Any, Any, Any], error: ArgumentError) -> Response[Any]
 
 def _not_found(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     return _answer(404, str(error))
+
+
+def _unfit(_: Request[Any, Any, Any], error: InvalidDocumentError | LinkError) -> Response[Any]:
+    return _answer(422, str(error), list(error.errors))
+
+
+def _duplicate(_: Request[Any, Any, Any], error: DuplicateError) -> Response[Any]:
+    taken = [FieldError(field, "another document has the same") for field in error.fields]
+    return _answer(409, str(error), taken)
+
+
+def _stale(_: Request[Any, Any, Any], error: ConflictError) -> Response[Any]:
+    return _answer(412, str(error))
+
+
+def _in_the_way(_: Request[Any, Any, Any], error: DocumentStateError) -> Response[Any]:
+    return _answer(409, str(error))
+
+
+def _no_query(_: Request[Any, Any, Any], error: FilterError | CursorError) -> Response[Any]:
+    return _answer(400, str(error), list(error.errors))
+
+
+def _reused_key(_: Request[Any, Any, Any], error: ReusedKeyError) -> Response[Any]:
+    return _answer(422, str(error), [FieldError("Idempotency-Key", str(error))])
+
+
+def _not_authenticated(_: Request[Any, Any, Any], __: NotAuthenticatedError) -> Response[Any]:
+    return _answer(401, "a valid token is needed", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _forbidden(_: Request[Any, Any, Any], error: ForbiddenError) -> Response[Any]:
+    return _answer(403, str(error))
 
 
 def _unavailable(_: Request[Any, Any, Any], error: UnavailableError) -> Response[Any]:

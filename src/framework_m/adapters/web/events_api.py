@@ -8,6 +8,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 from pydantic import BaseModel, Field
 
+from framework_m.adapters.web.answers import COMMON, problem
 from framework_m.adapters.web.dependencies import Application
 from framework_m.adapters.web.errors import BadRequestError
 from framework_m.core.events.letters import LetterRecord
@@ -21,7 +22,7 @@ class LetterPage(BaseModel):
     next_cursor: str | None = Field(description="Ask again with it for the next; null at the end.")
 
 
-@get("/", summary="List dead letters")
+@get("/", summary="List dead letters", responses=COMMON)
 async def list_dead(
     application: Application,
     group: FromQuery[str | None] = None,
@@ -36,7 +37,12 @@ async def list_dead(
     return LetterPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
 
 
-@post("/{letter_id:str}/redrive", status_code=202, summary="Re-drive a dead letter")
+@post(
+    "/{letter_id:str}/redrive",
+    status_code=202,
+    summary="Re-drive a dead letter",
+    responses={**COMMON, 404: problem("There is no such dead letter.")},
+)
 async def redrive(letter_id: FromPath[str], application: Application) -> Response[dict[str, str]]:
     """Its group gets it once more, with all its attempts; the dead letter is gone."""
     if not is_uuid(letter_id):

@@ -33,7 +33,11 @@ class DocTypeMeta:
     submittable: bool = False
     """Whether documents can be submitted, after which they cannot change, and cancelled."""
     permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Role → actions, for what comes from outside: read create write delete submit cancel."""
+    """Role → actions, for what comes from outside: read create write delete submit cancel.
+
+    `read:own` is to read what the user has created; who may submit may cancel. Without any, only
+    the role System Manager may do anything.
+    """
     api_resource: bool = False
     """Whether it is served over HTTP."""
     indexes: tuple[tuple[str, ...], ...] = ()
@@ -122,8 +126,9 @@ def _permissions(doctype: str, value: Any) -> Mapping[str, frozenset[str]]:
             doctype, 'Meta.permissions must be like {"Accountant": ["read", "write"]}'
         ) from None
     for role, actions in allowed.items():
-        if actions - ACTIONS:
-            wrong = ", ".join(sorted(map(str, actions - ACTIONS)))
+        unknown = {action for action in actions if str(action).removesuffix(":own") not in ACTIONS}
+        if unknown:
+            wrong = ", ".join(sorted(map(str, unknown)))
             raise DocTypeError(
                 doctype,
                 f"Meta.permissions[{role!r}]: {wrong}: is none of {', '.join(sorted(ACTIONS))}",

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from framework_m.core.doctypes.base import DocType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from framework_m.core.access.gate import Gate
+    from framework_m.core.doctypes.registry import DocTypeRegistry
     from framework_m.core.events.service import Events
+    from framework_m.core.identity import User
+    from framework_m.core.interfaces.replays import ReplayStore
+    from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.service import Jobs
+    from framework_m.core.transaction import Transaction
+
+D = TypeVar("D", bound=DocType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +32,45 @@ class Check:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """How an application is served. Sizes are in bytes, limits are per minute (0 is none)."""
+
+    body_limit: int = 1_000_000
+    trusted_origins: tuple[str, ...] = ()
+    """Whose pages may use the API from a browser, beside our own."""
+    allowed_hosts: tuple[str, ...] = ()
+    """The names that the server goes by; any, if there are none."""
+    sign_in_limit: int = 0
+    enqueue_limit: int = 0
+    longest_wait: float = 30
+    """Seconds that a request may wait for its job."""
+
+
 class ApplicationProtocol(Protocol):
     """An application that can be served."""
+
+    @property
+    def web_options(self) -> WebOptions:
+        """How it is served."""
+
+    @property
+    def access(self) -> Gate:
+        """Tells whom a token stands for. Raises ConfigurationError while it is not open."""
+
+    @property
+    def doctypes(self) -> DocTypeRegistry:
+        """Its DocTypes; imports its modules."""
+
+    @property
+    def replays(self) -> ReplayStore:
+        """What requests that may come again have led to."""
+
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
+        """The documents of a DocType, as far as this user may use them."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """What is saved and enqueued in the block commits or vanishes together."""
 
     @property
     def jobs(self) -> Jobs:
@@ -32,6 +79,9 @@ class ApplicationProtocol(Protocol):
     @property
     def events(self) -> Events:
         """Its events. Raises ConfigurationError while it is not open."""
+
+    def worker(self) -> AbstractAsyncContextManager[None]:
+        """Run jobs for as long as the block lasts."""
 
     async def readiness(self) -> Sequence[Check]:
         """Whether it can do its work now, thing by thing. Raises nothing."""

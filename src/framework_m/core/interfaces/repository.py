@@ -11,6 +11,7 @@ from framework_m.core.doctypes.base import DocType
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from framework_m.core.identity import User
     from framework_m.core.interfaces.filters import Filter
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
@@ -127,5 +128,16 @@ class Repository(Protocol[D]):
 class Repositories(Protocol):
     """Gives the repository of each DocType of an application."""
 
-    def __call__(self, doctype: type[D], unit: UnitOfWorkProtocol | None = None) -> Repository[D]:
-        """Raises UnknownDocTypeError."""
+    def __call__(
+        self,
+        doctype: type[D],
+        unit: UnitOfWorkProtocol | None = None,
+        *,
+        as_user: User | None = None,
+    ) -> Repository[D]:
+        """Raises UnknownDocTypeError.
+
+        as_user: do what this user may and nothing else; without one, the program is trusted.
+            What the user may not read is NotFoundError and in no list, what may be read and not
+            changed is ForbiddenError.
+        """

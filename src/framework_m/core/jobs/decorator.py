@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from framework_m.core.errors import ConfigurationError
@@ -54,6 +54,8 @@ def job(
     backoff: BackoffFunction | None = None,
     retry_on: type[BaseException] | Errors = (),
     discard_on: type[BaseException] | Errors = (),
+    http: bool = False,
+    roles: Iterable[str] = (),
 ) -> _Decorator: ...
 def job(
     function: Callable[..., Any] | None = None,
@@ -66,6 +68,8 @@ def job(
     backoff: BackoffFunction | None = None,
     retry_on: type[BaseException] | Errors = (),
     discard_on: type[BaseException] | Errors = (),
+    http: bool = False,
+    roles: Iterable[str] = (),
 ) -> Any:
     """Mark a function as a job function, bare or with options.
 
@@ -83,10 +87,21 @@ def job(
         a time-out, a lost connection, a full queue elsewhere.
     discard_on: errors that are not, though `retry_on` has them. Name the lasting ones: a malformed
         address, a document that is gone, a refused login.
+    http: whether it may be asked for over HTTP; functions that do not say so are unknown there.
+    roles: who may do that, beside the role System Manager.
 
     Raises ConfigurationError for options that make no sense.
     """
-    options = JobOptions(queue, retries, timeout, backoff, _errors(retry_on), _errors(discard_on))
+    options = JobOptions(
+        queue=queue,
+        retries=retries,
+        timeout=timeout,
+        backoff=backoff,
+        retry_on=_errors(retry_on),
+        discard_on=_errors(discard_on),
+        http=http,
+        roles=_roles(roles),
+    )
     decorator = _Decorator(name, options.checked())
     return decorator if function is None else decorator(function)
 
@@ -98,3 +113,9 @@ def _errors(given: type[BaseException] | Errors) -> Errors:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise ConfigurationError(f"@job: {error!r} is no exception class")
     return errors
+
+
+def _roles(given: Iterable[str]) -> frozenset[str]:
+    if isinstance(given, str):
+        raise ConfigurationError(f"@job(roles={given!r}): is one text; write a list of roles")
+    return frozenset(given)

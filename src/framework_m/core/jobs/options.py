@@ -29,6 +29,10 @@ class JobOptions:
     backoff: BackoffFunction | None = None
     retry_on: Errors = ()
     discard_on: Errors = ()
+    http: bool = False
+    """Whether it may be asked for over HTTP."""
+    roles: frozenset[str] = frozenset()
+    """Who may, beside System Manager."""
 
     def checked(self) -> JobOptions:
         """Itself. Raises ConfigurationError if the options make no sense."""
@@ -36,6 +40,8 @@ class JobOptions:
             raise ConfigurationError(f"@job(retries={self.retries}): cannot be negative")
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigurationError(f"@job(timeout={self.timeout}): must be above 0 seconds")
+        if self.roles and not self.http:
+            raise ConfigurationError("@job(roles=…): is about requests over HTTP: add http=True")
         if not is_queue_name(self.queue):
             raise ConfigurationError(f"@job(queue={self.queue!r}): {_QUEUE_RULE}")
         return self

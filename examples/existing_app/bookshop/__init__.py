@@ -1,0 +1,1 @@
+"""bookshop: an application that was there before, and now has background jobs."""
