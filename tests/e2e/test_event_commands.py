@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from litestar.testing import AsyncTestClient
 
 from framework_m import BaseEvent, FrameworkM
-from tests.support.callers import ADMIN, bearer
+from tests.support.callers import CLERK, calling
 from tests.support.harness import JOBS, Harness, until
 from tests.support.processes import M
 
@@ -80,10 +79,9 @@ async def test_all_are_redriven_at_once(sqlite: Harness, app: FrameworkM) -> Non
 
 
 async def test_dead_letters_over_http(app: FrameworkM) -> None:
-    headers = await bearer(app, ADMIN)
-    async with AsyncTestClient(app.asgi) as client:
-        assert (await client.get("/api/v1/dead-events")).status_code == 401
-        client.headers.update(headers)
+    async with calling(app, CLERK) as clerk:
+        assert (await clerk.get("/api/v1/dead-events")).status_code == 403
+    async with calling(app) as client:
         page = (await client.get("/api/v1/dead-events")).json()
         [letter] = page["items"]
         assert page["next_cursor"] is None
