@@ -12,7 +12,8 @@ async def test_what_comes_alone_goes_at_once() -> None:
 
 async def test_what_follows_closely_gathers() -> None:
     pace = Pace()
-    pace.over()
+    with pace.batch():
+        pass
     gathering = asyncio.create_task(pace.gather())
     await asyncio.sleep(0)
     assert not gathering.done()
@@ -22,7 +23,8 @@ async def test_what_follows_closely_gathers() -> None:
 async def test_nobody_gathers_while_it_closes() -> None:
     pace = Pace()
     pace.close()
-    pace.over()
+    with pace.batch():
+        pass
     loop = asyncio.get_running_loop()
     began = loop.time()
     await pace.gather()

@@ -98,8 +98,8 @@ class EventRelay:
             while self._is_wanted:
                 await self._pace.gather()
                 self._is_wanted = False
-                await self._bus.drain()
-                self._pace.over()
+                with self._pace.batch():
+                    await self._bus.drain()
         except UnavailableError as error:
             logger.warning("relay: events are left to the next sweep: %s", error)
 
@@ -111,9 +111,10 @@ class EventRelay:
             rows, self._outgoing = self._outgoing[:_BATCH], self._outgoing[_BATCH:]
             try:
                 await self._prepared()
-                held_back = await self._outbox.held_back(rows)
-                waiting = [row for row in rows if row.position in held_back]
-                await self._deliver([row for row in rows if row.position not in held_back])
+                with self._pace.batch():
+                    held_back = await self._outbox.held_back(rows)
+                    waiting = [row for row in rows if row.position in held_back]
+                    await self._deliver([row for row in rows if row.position not in held_back])
             except UnavailableError as error:
                 logger.warning("relay: %d events are left to the next sweep: %s", len(rows), error)
                 continue
@@ -121,7 +122,6 @@ class EventRelay:
                 turns += 1
                 self._outgoing[:0] = waiting
                 await asyncio.sleep(_TURN)
-            self._pace.over()
 
     async def _deliver(self, rows: Sequence[OutboxRow]) -> None:
         if not rows:
