@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import bindparam, insert, select
 
+from framework_m.adapters.db.event_outbox import insert_told
 from framework_m.core.doctypes.base import DocType, remember_stored, stored_values
 from framework_m.core.errors import FieldError, InvalidDocumentError
 
@@ -36,6 +37,7 @@ class Binding(Generic[D]):
         self.all = select(*table.c)
         self.by_name = self.all.where(table.c.name == bindparam("wanted"))
         self.insert = insert(table)
+        self.insert_told = insert_told(table)
         self._fields = tuple(kinds)
         self._has_secrets = any(kind.is_secret for kind in kinds.values())
         self._loads = tuple((name, kind.load) for name, kind in kinds.items() if kind.load)

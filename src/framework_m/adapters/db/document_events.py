@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from framework_m.core.doctypes.base import DocType
     from framework_m.core.events.documents import DocumentEvent
     from framework_m.core.events.service import Events
+    from framework_m.core.interfaces.event_bus import EventMessage
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
 _OF_STEP: dict[str, type[DocumentEvent]] = {"submit": DocSubmitted, "cancel": DocCancelled}
@@ -39,6 +40,17 @@ class DocumentEvents:
     async def created(self, unit: UnitOfWorkProtocol, documents: Sequence[DocType]) -> None:
         """All of them in one statement."""
         await self._publish(unit, [(DocCreated, document, {}) for document in documents])
+
+    def creation(self, name: str, values: dict[str, Any]) -> EventMessage | None:
+        """What `created` would publish, of a document that will hold these; None where silent."""
+        if not self._is_wanted:
+            return None
+        data = {field: values[field] for field in self._told}
+        return self._written(DocCreated(doctype=self._doctype, doc_id=name, data=data))
+
+    def told(self, unit: UnitOfWorkProtocol, message: EventMessage, position: int) -> None:
+        """It is in the outbox, where the document's own statement has put it."""
+        self._events.appended(unit, message, position)
 
     async def changed(
         self, unit: UnitOfWorkProtocol, document: DocType, step: str, changed: frozenset[str]
@@ -64,18 +76,18 @@ class DocumentEvents:
     ) -> None:
         if not self._is_wanted:
             return
-        source = self._events.source
         messages = [
-            written(
+            self._written(
                 event(
                     doctype=self._doctype, doc_id=document.name, data=self._data(document), **more
-                ),
-                source=source,
-                is_known=True,
+                )
             )
             for event, document, more in happened
         ]
         await self._events.append(unit, messages)
+
+    def _written(self, event: DocumentEvent) -> EventMessage:
+        return written(event, source=self._events.source, is_known=True)
 
     def _data(self, document: DocType) -> dict[str, Any]:
         held = document.__dict__

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from framework_m.adapters.db import sqlite
+from framework_m.adapters.db import postgresql, sqlite
 from framework_m.core.errors import ConfigurationError, DatabaseUnavailableError
 
 if TYPE_CHECKING:
@@ -85,6 +85,12 @@ class Database:
                 alone = {"isolation_level": "AUTOCOMMIT"} if self.is_postgresql else reading
                 await connection.execution_options(**alone)
                 return (await connection.execute(statement, values)).all()
+
+    async def fetch_directly(self, statement: str, *values: Any) -> Sequence[Any]:
+        """PostgreSQL: the rows of one statement past SQLAlchemy, which commits by itself."""
+        async with self._connection() as connection:
+            with sql_errors():
+                return await postgresql.fetch(connection, statement, *values)
 
     async def ping(self) -> None:
         """Raises DatabaseUnavailableError unless the database answers within seconds."""

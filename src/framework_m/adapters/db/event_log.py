@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
+from framework_m.adapters.db import event_drain
 from framework_m.adapters.db import event_outbox as outbox
 from framework_m.adapters.db.event_schema import (
     event_delivery,
@@ -66,6 +67,9 @@ class EventLog:
 
     async def drain(self, limit: int) -> int:
         """Move committed rows of the outbox here, oldest first, and to the groups; how many."""
+        if self._database.is_postgresql:
+            async with self._database.read() as connection:
+                return await event_drain.drain(connection, limit, self._notify_channel)
         if not await self._database.fetch(_WAITING, {"limit": 1}):
             return 0  # the rule; SQLite's write lock is not asked for
         async with self._database.begin() as connection:
@@ -193,6 +197,4 @@ class EventLog:
             await connection.execute(_TURN)
 
 
-_TURN = text(
-    "SELECT pg_advisory_xact_lock(hashtext('framework_m_events'), hashtext(current_schema()))"
-)
+_TURN = text(event_drain.TURN)

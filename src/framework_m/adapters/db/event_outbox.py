@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from framework_m.adapters.db.event_schema import event_outbox
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import timedelta
 
+    from sqlalchemy import Insert, Table
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from framework_m.adapters.db.engine import Database
@@ -38,6 +39,8 @@ _NEW_ON_POSTGRESQL = (
     "INSERT INTO event_outbox (event_id, topic, ordering_key, payload, created_at) "
     "VALUES ($1, $2, $3, $4, clock_timestamp()) RETURNING position"
 )
+_OF_ROW = "row_"
+"""Before the names of the columns of a row that is stored with its event."""
 _OLDEST_OTHERS = (
     select(_row.ordering_key, func.min(_row.position))
     .where(
@@ -47,6 +50,13 @@ _OLDEST_OTHERS = (
     .group_by(_row.ordering_key)
 )
 _DELETE = delete(event_outbox).where(_row.position.in_(bindparam("positions", expanding=True)))
+
+# With arrays: a list of parameters is another statement to prepare for each length.
+_OLDEST_OTHERS_ON_POSTGRESQL = (
+    "SELECT ordering_key, min(position) FROM event_outbox "
+    "WHERE ordering_key = ANY($1::text[]) AND position <> ALL($2::bigint[]) GROUP BY ordering_key"
+)
+_DELETE_ON_POSTGRESQL = "DELETE FROM event_outbox WHERE position = ANY($1::bigint[])"
 
 
 class EventOutbox:
@@ -68,7 +78,7 @@ class EventOutbox:
             row = tuple(values(messages[0]).values())
             position = await unit.insert_directly(statement, row)
             if position is not None:
-                return [OutboxRow(position, messages[0])] if self._placed else []
+                return self.placed_at(position, messages[0])
         rows = [values(message) for message in messages]
         if not self._placed:
             await unit.execute(_NEW, rows if len(rows) > 1 else rows[0])
@@ -76,15 +86,20 @@ class EventOutbox:
         positions = (await unit.execute(_NEW_PLACED, rows)).scalars().all()
         return [OutboxRow(at, message) for at, message in zip(positions, messages, strict=True)]
 
+    def placed_at(self, position: int, message: EventMessage) -> Sequence[OutboxRow]:
+        """What `append` would have returned, of a row that somebody else has written."""
+        return [OutboxRow(position, message)] if self._placed else []
+
     async def held_back(self, rows: Sequence[OutboxRow]) -> Collection[int]:
         keyed = [row for row in rows if row.message.key is not None]
         if not keyed:
             return ()
-        ours = {
-            "keys": list({row.message.key for row in keyed}),
-            "ours": [r.position for r in keyed],
-        }
-        others = {row[0]: row[1] for row in await self._reserved.fetch(_OLDEST_OTHERS, ours)}
+        keys, ours = list({row.message.key for row in keyed}), [row.position for row in keyed]
+        if self._is_sqlite:
+            found = await self._reserved.fetch(_OLDEST_OTHERS, {"keys": keys, "ours": ours})
+        else:
+            found = await self._reserved.fetch_directly(_OLDEST_OTHERS_ON_POSTGRESQL, keys, ours)
+        others = {row[0]: row[1] for row in found}
         return {
             row.position
             for row in keyed
@@ -102,8 +117,31 @@ class EventOutbox:
         return [OutboxRow(at, message(rest)) for at, *rest in await self._reserved.fetch(waiting)]
 
     async def delete(self, rows: Sequence[OutboxRow]) -> None:
+        positions = [row.position for row in rows]
+        if not self._is_sqlite:
+            await self._reserved.fetch_directly(_DELETE_ON_POSTGRESQL, positions)
+            return
         async with self._reserved.begin() as connection:
-            await connection.execute(_DELETE, {"positions": [row.position for row in rows]})
+            await connection.execute(_DELETE, {"positions": positions})
+
+
+def insert_told(table: Table) -> Insert:
+    """PostgreSQL: a row of the table, and its event, in one statement; RETURNS the position.
+
+    The outbox takes its row from what the table has taken: after its locks, as every event. The
+    parameters are those of `told`.
+    """
+    columns = {column: bindparam(_OF_ROW + column.name, type_=column.type) for column in table.c}
+    stored = insert(table).values(columns).returning(literal_column("1").label("one")).cte("stored")
+    event = [bindparam(name, type_=event_outbox.c[name].type) for name in _WRITTEN]
+    chosen = select(*event, database_now()).select_from(stored)
+    new = insert(event_outbox).from_select([*_WRITTEN, "created_at"], chosen)
+    return new.returning(_row.position)
+
+
+def told(row: dict[str, Any], message: EventMessage) -> dict[str, Any]:
+    """The parameters of `insert_told`."""
+    return {**{_OF_ROW + name: value for name, value in row.items()}, **values(message)}
 
 
 def values(message: EventMessage) -> dict[str, Any]:

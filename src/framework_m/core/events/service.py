@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         Subscription,
     )
     from framework_m.core.interfaces.event_store import DeadLetter, DeadLetterStore
-    from framework_m.core.interfaces.outbox_store import OutboxStore
+    from framework_m.core.interfaces.outbox_store import OutboxRow, OutboxStore
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory, UnitOfWorkProtocol
     from framework_m.core.outbox.event_relay import EventRelay
 
@@ -79,8 +79,13 @@ class Events:
         """Write messages to the outbox, and have them published once that is committed."""
         if not messages:
             return
-        rows = await self._outbox.append(unit, messages)
+        self._publish_after(unit, await self._outbox.append(unit, messages))
 
+    def appended(self, unit: UnitOfWorkProtocol, message: EventMessage, position: int) -> None:
+        """The same for a row of the outbox that was written together with what it tells of."""
+        self._publish_after(unit, self._outbox.placed_at(position, message))
+
+    def _publish_after(self, unit: UnitOfWorkProtocol, rows: Sequence[OutboxRow]) -> None:
         async def publish() -> None:
             self._relay.publish(rows)
 

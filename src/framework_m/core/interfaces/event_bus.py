@@ -108,7 +108,7 @@ class EventBusProtocol(Protocol):
         """The same for many, in order, all under way at once."""
 
     async def drain(self) -> int:
-        """Move some committed rows of the outbox to the bus, oldest first; how many."""
+        """Move the committed rows of the outbox to the bus, oldest first; how many."""
 
     async def define(self, subscription: Subscription) -> None:
         """See to it that the group exists, so that events wait for it. Idempotent."""

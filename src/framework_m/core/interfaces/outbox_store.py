@@ -35,6 +35,9 @@ class OutboxStore(Protocol):
         The rows, where somebody will need their positions; else nothing.
         """
 
+    def placed_at(self, position: int, message: EventMessage) -> Sequence[OutboxRow]:
+        """The same for one that was written together with what it tells of."""
+
     async def held_back(self, rows: Sequence[OutboxRow]) -> Collection[int]:
         """The positions of those before which another row of their key has to go."""
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import EventError, UnavailableError
 from framework_m.core.interfaces.event_store import DeadLetter
-from framework_m.core.outage import pause
+from framework_m.core.outbox.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -24,11 +23,6 @@ logger = logging.getLogger(__name__)
 _BATCH = 500
 _HEAD_START = timedelta(seconds=1)
 """Whoever committed an event publishes it at once; sweeping sooner would only do it twice."""
-_SHARE = 15
-_SHORTEST_GATHER, _LONGEST_GATHER = 0.005, 0.25
-"""While events keep coming they are published in batches, so far apart that the relay takes a
-sixteenth of the time at most: a batch costs hardly more than one event does. One that comes while
-nothing else does goes at once."""
 _TURN = 0.02
 _TURNS = 10
 """How often a row whose older sibling is somebody else's is looked at before a sweep has it."""
@@ -60,7 +54,7 @@ class EventRelay:
         self._prepare: Callable[[], Awaitable[None]] | None = prepare
         self._outgoing: list[OutboxRow] = []
         self._is_wanted = False
-        self._closing = asyncio.Event()
+        self._pace = Pace()
         self._sending: asyncio.Task[None] | None = None
 
     def publish(self, rows: Sequence[OutboxRow]) -> None:
@@ -77,11 +71,9 @@ class EventRelay:
     async def sweep(self) -> int:
         """Publish what was committed and never published; how many. Raises UnavailableError."""
         await self._prepared()
-        total = 0
         if self._bus.drains_outbox:
-            while moved := await self._bus.drain():
-                total += moved
-            return total
+            return await self._bus.drain()
+        total = 0
         while rows := await self._outbox.oldest(_BATCH, older_than=_HEAD_START):
             await self._deliver(rows)
             total += len(rows)
@@ -91,7 +83,7 @@ class EventRelay:
 
     async def close(self) -> None:
         """Publish what is still on its way."""
-        self._closing.set()
+        self._pace.close()
         if self._sending is not None:
             await self._sending
 
@@ -104,25 +96,25 @@ class EventRelay:
         try:
             await self._prepared()
             while self._is_wanted:
+                await self._pace.gather()
                 self._is_wanted = False
-                began = time.monotonic()
-                while await self._bus.drain():
-                    pass
-                if self._is_wanted:
-                    await self._gather(began)
+                with self._pace.batch():
+                    await self._bus.drain()
         except UnavailableError as error:
             logger.warning("relay: events are left to the next sweep: %s", error)
 
     async def _send(self) -> None:
         turns = 0
         while self._outgoing:
+            if len(self._outgoing) < _BATCH:
+                await self._pace.gather()
             rows, self._outgoing = self._outgoing[:_BATCH], self._outgoing[_BATCH:]
-            began = time.monotonic()
             try:
                 await self._prepared()
-                held_back = await self._outbox.held_back(rows)
-                waiting = [row for row in rows if row.position in held_back]
-                await self._deliver([row for row in rows if row.position not in held_back])
+                with self._pace.batch():
+                    held_back = await self._outbox.held_back(rows)
+                    waiting = [row for row in rows if row.position in held_back]
+                    await self._deliver([row for row in rows if row.position not in held_back])
             except UnavailableError as error:
                 logger.warning("relay: %d events are left to the next sweep: %s", len(rows), error)
                 continue
@@ -130,13 +122,6 @@ class EventRelay:
                 turns += 1
                 self._outgoing[:0] = waiting
                 await asyncio.sleep(_TURN)
-            elif 0 < len(self._outgoing) < _BATCH:
-                await self._gather(began)
-
-    async def _gather(self, began: float) -> None:
-        """Leave the others their share of the time."""
-        wait = _SHARE * (time.monotonic() - began)
-        await pause(min(_LONGEST_GATHER, max(_SHORTEST_GATHER, wait)), self._closing)
 
     async def _deliver(self, rows: Sequence[OutboxRow]) -> None:
         if not rows:
