@@ -108,6 +108,7 @@ async def test_a_purged_stream_is_filled_again(
     harness: Harness, jetstream: JetStreamContext, tmp_path: Path
 ) -> None:
     waiting = await enqueue_notes(tmp_path / "log", 5)
+    await harness.app.ports.relay.close()  # what was committed has been sent
     await jetstream.purge_stream("framework_jobs")
     with worker_process(harness.environment(), tmp_path / "output"):
         await all_succeed(harness, waiting)

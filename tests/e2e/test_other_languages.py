@@ -22,9 +22,12 @@ PACKAGES = ("@nats-io/transport-node@3", "@nats-io/jetstream@3")
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """A folder with the client, installed once per checkout. Skipped on a laptop without Node."""
+    """A folder with the client, installed once per checkout. Skipped where there is no Node.
+
+    Also in CI: of a machine no more than Python and make is asked.
+    """
     if shutil.which("node") is None or shutil.which("npm") is None:
-        _refuse("node or npm is not installed")
+        pytest.skip("node or npm is not installed")
     if not (CACHE / "node_modules" / "@nats-io" / "jetstream").is_dir():
         CACHE.mkdir(exist_ok=True)
         install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(CACHE), *PACKAGES]

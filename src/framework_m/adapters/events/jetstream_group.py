@@ -80,12 +80,7 @@ class JetStreamGroup:
             await self.ensure()
             self._puller.reset()
         seen = self._wakeup.calls
-        found = self._puller.take(limit)
-        if len(found) < limit and self._puller.may_have_more:
-            await self._puller.fetch_now(limit - len(found))
-            found += self._puller.take(limit - len(found))
-            if len(found) < limit:
-                await self._puller.wait_for_one()
+        found = await self._puller.collect(limit)
         if not found:
             await self._wakeup.wait_beyond(seen, _PATIENCE)
         return await self._readable(found)

@@ -41,7 +41,7 @@ class Intake:
         found: list[Msg] = []
         for puller in self._in_turn():
             if len(found) < limit:
-                found += await self._from(puller, limit - len(found))
+                found += await puller.collect(limit - len(found))
         if not found:
             await self._wakeup.wait_beyond(seen, patience)
         return found
@@ -58,15 +58,6 @@ class Intake:
         for puller in self._pullers.values():
             left += await puller.close()
         return left
-
-    async def _from(self, puller: Puller, limit: int) -> list[Msg]:
-        found = puller.take(limit)
-        if len(found) < limit and puller.may_have_more:
-            await puller.fetch_now(limit - len(found))
-            found += puller.take(limit - len(found))
-            if len(found) < limit:
-                await puller.wait_for_one()
-        return found
 
     def _in_turn(self) -> list[Puller]:
         queues = self._rotation.next(self._queues)

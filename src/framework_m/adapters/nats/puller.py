@@ -67,6 +67,19 @@ class Puller:
         """Messages that have arrived."""
         return [self._messages.popleft() for _ in range(min(limit, len(self._messages)))]
 
+    async def collect(self, limit: int) -> list[Msg]:
+        """Up to `limit` of those that are there; where there are fewer, the next is asked for.
+
+        Raises NatsUnavailableError.
+        """
+        found = self.take(limit)
+        if len(found) < limit and self.may_have_more:
+            await self.fetch_now(limit - len(found))
+            found += self.take(limit - len(found))
+            if len(found) < limit:
+                await self.wait_for_one()
+        return found
+
     def reset(self) -> None:
         """The server has forgotten what it was asked: after a reconnect."""
         self._waiting = None

@@ -60,12 +60,7 @@ class StreamReader:
             await self.open()
         assert self._puller is not None, "it is open"  # noqa: S101
         seen = self._wakeup.calls
-        found = self._puller.take(limit)
-        if len(found) < limit and self._puller.may_have_more:
-            await self._puller.fetch_now(limit - len(found))
-            found += self._puller.take(limit - len(found))
-            if len(found) < limit:
-                await self._puller.wait_for_one()
+        found = await self._puller.collect(limit)
         if not found:
             await self._wakeup.wait_beyond(seen, patience)
         return await self._without_gap(found)
