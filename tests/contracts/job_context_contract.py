@@ -121,6 +121,12 @@ class JobContextContract:
         assert [line.message for line in lines] == ["from a thread", "also from a thread"]
         assert (await handle.record()).progress == 50.0
 
+    async def test_whatever_is_logged_can_be_kept(self, app: FrameworkM, harness: Harness) -> None:
+        job = await harness.ended(await jobs.logs_strangely.enqueue())
+        assert job.status is JobStatus.SUCCESS
+        [line] = await app.jobs.lines(job.job_id)
+        assert (line.logger, line.message) == ("shop\\x00\\udcff", "a\\x00b \\udcff")
+
     async def test_lines_are_seen_while_the_job_runs(
         self, app: FrameworkM, harness: Harness
     ) -> None:

@@ -107,6 +107,11 @@ async def takes_document(parcel: Parcels) -> str:
 
 
 @job
+async def logs_strangely() -> None:
+    logging.getLogger("shop\x00\udcff").warning("a\x00b \udcff")
+
+
+@job
 async def talks_and_waits(ctx: JobContext, gate: Path) -> None:
     ctx.log("waiting")
     while not gate.exists():  # noqa: ASYNC110 - the signal comes from the test

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    exists,
     func,
     insert,
     literal_column,
@@ -166,7 +167,15 @@ LINE = insert(job_line).from_select(
         bindparam("level", type_=String),
         bindparam("logger", type_=Text),
         bindparam("message", type_=Text),
-    ).where(_FENCE),
+    ).where(
+        _FENCE,
+        # Said again after a lost answer of the database, it is there already.
+        ~exists().where(
+            job_line.c.job_id == _row.name,
+            job_line.c.claim_no == _row.claim_no,
+            job_line.c.number == bindparam("number", type_=Integer),
+        ),
+    ),
 )
 
 MARK_DISPATCHED = (

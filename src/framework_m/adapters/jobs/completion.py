@@ -139,12 +139,8 @@ class Recorder:
         reports, lines = told
         while True:
             try:
-                if reports:
-                    await self._store.report(reports)
-                    reports = ()
-                if lines:
-                    await self._store.say(lines)
-                    lines = ()
+                await self._tell(reports, lines)
+                reports, lines = (), ()
                 kept = await self._finish(runs) if runs else frozenset[str]()
             except UnavailableError as error:
                 if self._give_up.is_set():
@@ -153,6 +149,19 @@ class Recorder:
                 continue
             self._outage.over()
             return kept
+
+    async def _tell(self, reports: Sequence[ProgressReport], lines: Sequence[LogLine]) -> None:
+        """Whatever the database refuses of it, outcomes are not to wait for it."""
+        try:
+            if reports:
+                await self._store.report(reports)
+            if lines:
+                await self._store.say(lines)
+        except UnavailableError:
+            raise
+        except Exception:
+            told = len(reports), len(lines)
+            logger.exception("%d reports of progress and %d log lines were refused", *told)
 
     async def _finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
         """Record outcomes; one that the database refuses spoils no other."""

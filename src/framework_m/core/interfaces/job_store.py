@@ -210,7 +210,10 @@ class JobStore(Protocol):
         """Make jobs ready that have been blocked on one of these gates for that long."""
 
     async def say(self, lines: Sequence[LogLine]) -> None:
-        """Keep what runs said, in the order given; nothing of runs that lost their claim."""
+        """Keep what runs said, in the order given; nothing of runs that lost their claim.
+
+        Twice is harmless.
+        """
 
     async def report(self, reports: Sequence[ProgressReport]) -> None:
         """Store progress."""

@@ -51,7 +51,9 @@ class RunLog:
             text = f"{text[:_LONGEST_MESSAGE]}… ({len(text) - _LONGEST_MESSAGE} more characters)"
         claim, name = self._claim, logging.getLevelName(level)
         now = datetime.now(UTC)
-        line = LogLine(claim.job_id, claim.claim_no, number, now, name[:16], text, logger)
+        via = None if logger is None else storable(logger)
+        level_name = storable(name)[:16]
+        line = LogLine(claim.job_id, claim.claim_no, number, now, level_name, text, via)
         self._sink.say(line)
 
 
