@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from framework_m.cli.console import CommandFailedError, complain
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import Claim
+from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.context import JobContext
 from framework_m.core.jobs.run_log import RunLog
 
@@ -39,7 +40,7 @@ async def _called(app: FrameworkM, job: RegisteredJob, arguments: dict[str, Any]
     if job.arguments.context_parameter is not None:
         claim, terminal = _claim(job), _Terminal()
         log = RunLog(claim, terminal, app.settings.job_log_lines)
-        context = JobContext(claim, log, terminal, app.ports)
+        context = JobContext(claim, log, terminal, app.ports, Cancellation())
         arguments[job.arguments.context_parameter] = context
     function = job.function.function
     try:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, RowMapping, Select, Update
 
-    from framework_m.core.interfaces.job_store import ClaimTerms, FinishedRun, LogLine, NewJob
+    from framework_m.core.interfaces.job_store import ClaimTerms, FinishedRun, LogLine
 
 _row = job_log.c
 DISPATCH_COLUMNS = (_row.name, _row.job_name, _row.queue, _row.priority, _row.claim_no)
@@ -108,17 +108,6 @@ def held(job_id: Any, claim_no: Any) -> ColumnElement[bool]:
         is_running(),
     )
 
-
-NEW = insert(job_log).values(
-    enqueued_at=database_now(),
-    scheduled_at=database_now(),
-    updated_at=database_now(),
-    attempt=0,
-    claim_no=0,
-    rescues=0,
-)
-NEW_DELAYED = NEW.values(scheduled_at=database_now(bindparam("delay", type_=Float)))
-NEW_LATER = NEW.values(scheduled_at=bindparam("due_at", type_=UtcDateTime()))
 
 _FINISHING: dict[Any, Any] = {
     _row.status: bindparam("new_status"),
@@ -321,30 +310,6 @@ def standing(row: Any) -> Standing:
     if status is JobStatus.RUNNING and row.lease_until is not None:
         left = max(timedelta(), row.lease_until - row.now)
     return Standing(status, left, row.dispatched_at is not None)
-
-
-def new_row(job: NewJob) -> dict[str, Any]:
-    later: dict[str, Any] = {}
-    if job.delay is not None:
-        later = {"delay": job.delay.total_seconds()}
-    elif job.due_at is not None:
-        later = {"due_at": job.due_at}
-    return {
-        **later,
-        "name": job.job_id,
-        "job_name": job.job_name,
-        "queue": job.queue,
-        "priority": job.priority,
-        "status": (JobStatus.SCHEDULED if later else JobStatus.QUEUED).value,
-        "args": job.args,
-        "max_attempts": job.max_attempts,
-        "user_id": None if job.user is None else job.user.id,
-        "user_roles": None if job.user is None else json.dumps(sorted(job.user.roles)),
-        "parent_id": job.cause.job_id,
-        "correlation_id": job.cause.correlation_id,
-        "trace_context": job.cause.trace_context,
-        "tags": json.dumps(job.tags) if job.tags else None,
-    }
 
 
 def record(row: RowMapping, tried: Iterable[RowMapping] = ()) -> JobLog:

@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, select, tuple_, update
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db import job_rescue_sql as rescue_sql
+from framework_m.adapters.db.job_insertion import insert_jobs
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_line, job_log
 from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, WorkerDiedError
 from framework_m.core.ids import uuid7
@@ -64,11 +65,7 @@ class JobLogStore:
         """Publishes that jobs have ended, from the transaction in which they did."""
 
     async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
-        rows: dict[Any, list[dict[str, Any]]] = {}
-        for job in jobs:
-            rows.setdefault(_insertion(job), []).append(sql.new_row(job))
-        for statement, some in rows.items():
-            await unit.execute(statement, some)
+        await insert_jobs(unit, jobs)
         if self._notify_channel:
             for queue in {job.queue for job in jobs}:
                 await unit.execute(select(func.pg_notify(self._notify_channel, queue)))
@@ -322,9 +319,3 @@ class JobLogStore:
 
 _FILTERS = ("status", "job_name", "queue", "user_id", "parent_id", "correlation_id")
 _LINE_COLUMNS = tuple(job_line.c[field.name] for field in fields(LogLine))
-
-
-def _insertion(job: NewJob) -> Any:
-    if job.delay is not None:
-        return sql.NEW_DELAYED
-    return sql.NEW if job.due_at is None else sql.NEW_LATER

@@ -33,6 +33,7 @@ __all__ = [
     "job_attempt",
     "job_line",
     "job_log",
+    "job_rate",
     "metadata",
     "naming_series",
 ]
@@ -107,12 +108,21 @@ job_log = Table(
     Column("blocked_on", NAME),
     Column("is_alone", Boolean, nullable=False, server_default=false()),
     Column("crashes", Integer, nullable=False, server_default=text("0")),
+    Column("cancel_requested_at", UtcDateTime),
+    Column("retry_of", ID),
+    # The unique key for as long as it keeps others out; until when; and in which states.
+    Column("unique_lock", NAME),
+    Column("unique_until", UtcDateTime),
+    Column("unique_states", SmallInteger),
+    Column("gates", Text),
 )
 
 _waiting = job_log.c.status.in_(("Queued", "Scheduled", "Retrying"))
 _open = and_(_waiting, job_log.c.blocked_on.is_(None))
 _blocked = job_log.c.blocked_on.is_not(None)
 _running = job_log.c.status == "Running"
+_locked = job_log.c.unique_lock.is_not(None)
+_completed = job_log.c.completed_at.is_not(None)
 
 Index(
     "ix_job_log_due",
@@ -131,6 +141,20 @@ Index(
     sqlite_where=_blocked,
 )
 Index("ix_job_log_lease", job_log.c.lease_until, postgresql_where=_running, sqlite_where=_running)
+Index(
+    "uq_job_log_unique_lock",
+    job_log.c.unique_lock,
+    unique=True,
+    postgresql_where=_locked,
+    sqlite_where=_locked,
+)
+Index(
+    "ix_job_log_completed",
+    job_log.c.queue,
+    job_log.c.completed_at,
+    postgresql_where=_completed,
+    sqlite_where=_completed,
+)
 Index("ix_job_log_status", job_log.c.status, job_log.c.name)
 Index("ix_job_log_job_name", job_log.c.job_name, job_log.c.name)
 
@@ -165,6 +189,14 @@ job_line = Table(
     Column("message", Text, nullable=False),
 )
 """What runs said."""
+
+job_rate = Table(
+    "job_rate",
+    metadata,
+    Column("gate", NAME, primary_key=True),
+    Column("free_at", UtcDateTime, nullable=False),
+)
+"""Of each rate limit: the theoretical arrival time of the next run (GCRA)."""
 
 naming_series = Table(
     "naming_series",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from taskiq import TaskiqMessage
@@ -30,6 +30,7 @@ from framework_m.core.errors import (
 from framework_m.core.identity import become
 from framework_m.core.interfaces.job_store import ClaimTerms
 from framework_m.core.jobs import execution
+from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.context import JobContext
 from framework_m.core.jobs.rescue import is_suspect
 from framework_m.core.jobs.run_log import RunLog, listen_to_logging
@@ -55,6 +56,7 @@ class _Run:
     """One job that this worker runs now."""
 
     delivery: Delivery
+    cancellation: Cancellation = field(default_factory=Cancellation)
     unwanted: bool = False
     """Cancelled by the worker itself: stopping, or its claim was lost."""
     runner: asyncio.Task[None] | None = None
@@ -193,7 +195,7 @@ class JobReceiver(Receiver):
     async def _run(self, run: _Run) -> None:
         claim = run.delivery.claim
         try:
-            outcome = await self._outcome(claim)
+            outcome = await self._outcome(run)
             if not run.unwanted:
                 await self._recorder.finish(outcome, run.delivery)
                 _log_outcome(claim, outcome)
@@ -203,7 +205,8 @@ class JobReceiver(Receiver):
         finally:
             self._take_out(run)
 
-    async def _outcome(self, claim: Claim) -> FinishedRun:
+    async def _outcome(self, run: _Run) -> FinishedRun:
+        claim = run.delivery.claim
         job = self._ports.registry.find(claim.job_name)
         if job is None:
             return execution.parked(claim, UnknownJobError(claim.job_name))
@@ -211,7 +214,7 @@ class JobReceiver(Receiver):
             values = job.arguments.load(claim.args)
         except ArgumentError as error:
             return execution.failed(job, claim, error)
-        context = self._enter(claim)
+        context = self._enter(run)
         if job.arguments.context_parameter is not None:
             values[job.arguments.context_parameter] = context
         message = TaskiqMessage.model_construct(
@@ -219,13 +222,14 @@ class JobReceiver(Receiver):
         )
         return await self._execute(job, claim, message)
 
-    def _enter(self, claim: Claim) -> JobContext:
+    def _enter(self, run: _Run) -> JobContext:
         """From here on this context is the job's: it acts, logs and enqueues as the job."""
+        claim = run.delivery.claim
         log = RunLog(claim, self._recorder, self._ports.log_lines)
         listen_to_logging(log)
         become(claim.user)
         follow(Cause(claim.job_id, claim.cause.correlation_id, claim.cause.trace_context))
-        context = JobContext(claim, log, self._recorder, self._ports.services)
+        context = JobContext(claim, log, self._recorder, self._ports.services, run.cancellation)
         self._ports.broker.run_dependencies.set({JobContext: context})
         return context
 
@@ -288,6 +292,7 @@ class JobReceiver(Receiver):
     def _cancel(self, runs: list[_Run]) -> None:
         for run in runs:
             run.unwanted = True
+            run.cancellation.request("its worker stops, or has lost it")
             if run.runner is not None:
                 run.runner.cancel()
 

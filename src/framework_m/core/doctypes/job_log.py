@@ -65,6 +65,10 @@ class JobLog(BaseModel):
     rescues: int = Field(0, description="Deaths of its workers since it last came to an end.")
     dispatched_at: datetime | None = Field(None, description="When its message was sent.")
     blocked_on: str | None = Field(None, description="What it waits for, other than its time.")
+    cancel_requested_at: datetime | None = Field(
+        None, description="While Running: when it was asked to stop."
+    )
+    retry_of: str | None = Field(None, description="The finished job that this one runs again.")
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -28,9 +28,14 @@ class NewJob:
     args: str
     max_attempts: int
     priority: int = 2
+    """From 1, the most urgent, to 4."""
     user: User | None = None
     cause: Cause = NO_CAUSE
     tags: tuple[str, ...] = ()
+    retry_of: str | None = None
+    """The finished job that it runs again."""
+    gates: tuple[str, ...] = ()
+    """The limits per key that it has to pass: see core.jobs.limits."""
     delay: timedelta | None = None
     """How long it waits from now, by the database's clock."""
     due_at: datetime | None = None
@@ -72,6 +77,8 @@ class Claim:
     user: User | None = None
     cause: Cause = NO_CAUSE
     """Where the job comes from: its parent, its correlation id, its trace."""
+    gates: tuple[str, ...] = ()
+    """The limits whose places it takes while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ class FinishedRun:
     """False if this run does not count towards the job's attempts."""
     blocked_on: str | None = None
     """With a waiting status: the gate that it waits for, instead of a time."""
+    gates: tuple[str, ...] = ()
+    """The limits in which it leaves a place."""
 
 
 @dataclass(frozen=True, slots=True)

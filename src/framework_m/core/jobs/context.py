@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from framework_m.core.context import ServiceContext, Services
 from framework_m.core.interfaces.job_store import Claim, ProgressReport
+from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.run_log import RunLog
 from framework_m.core.text import storable
 
@@ -41,13 +42,19 @@ _SAID = Said()
 class JobContext(ServiceContext):
     """Given to a job function whose first parameter is annotated with it."""
 
-    __slots__ = ("_claim", "_log", "_sink")
+    __slots__ = ("_cancellation", "_claim", "_log", "_sink")
 
     # taskiq reads these annotations at run time: a dependency may ask for the context.
     def __init__(
-        self, claim: Claim, log: RunLog, sink: ProgressSink, services: JobServices
+        self,
+        claim: Claim,
+        log: RunLog,
+        sink: ProgressSink,
+        services: JobServices,
+        cancellation: Cancellation,
     ) -> None:
         super().__init__(services)
+        self._cancellation = cancellation
         self._claim = claim
         self._log = log
         self._sink = sink
@@ -121,6 +128,14 @@ class JobContext(ServiceContext):
         told = None if message is None else storable(message)
         self._sink.report(ProgressReport(self.job_id, self._claim.claim_no, bounded, told))
         return _SAID
+
+    def check_cancelled(self) -> None:
+        """Raise Cancel if the run is not wanted any more; from any thread.
+
+        Because the job was cancelled, ran out of time, or its worker stops. A coroutine is
+        interrupted where it awaits; code in a thread has to ask now and then.
+        """
+        self._cancellation.check()
 
     def log(self, message: str, level: int = logging.INFO) -> Said:
         """Keep a line with the job. So is what `logging` passes on inside it.

@@ -1,0 +1,158 @@
+"""The composition root: settings in, ports out.
+
+Owns: which adapters an application has, and how they are wired to each other.
+May import: adapters, settings, core. The only package that names adapters.
+Must not touch: app, cli; it decides nothing that a port could.
+Invariants: a process loads only what its backend needs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from framework_m.adapters.access.jwt_tokens import Expected, reader
+from framework_m.adapters.db.api_key_store import DatabaseApiKeyStore
+from framework_m.adapters.db.application_migrations import ApplicationMigrations
+from framework_m.adapters.db.engine import Database, safe_url
+from framework_m.adapters.db.event_letters import EventInbox
+from framework_m.adapters.db.job_events import JobEvents
+from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.replays import DatabaseReplayStore
+from framework_m.adapters.db.repositories import DocumentRepositories
+from framework_m.adapters.db.secrets import Cipher
+from framework_m.adapters.db.tables import Tables
+from framework_m.adapters.db.unit_of_work import UnitsOfWork
+from framework_m.adapters.events.bus import BusOptions
+from framework_m.adapters.events.choice import OverNats, choose
+from framework_m.adapters.jobs.database import notify_channel
+from framework_m.bootstrap.ports import Ports
+from framework_m.bootstrap.transport import shown_nats, stream_limits, transport
+from framework_m.core.access.api_keys import ApiKeys
+from framework_m.core.access.gate import Gate
+from framework_m.core.events.hosting import HandlerHost
+from framework_m.core.events.service import Events
+from framework_m.core.jobs.service import Jobs
+from framework_m.core.outbox.event_relay import EventRelay
+from framework_m.core.outbox.relay import Relay
+from framework_m.settings import Backend, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from litestar import Litestar
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from framework_m.adapters.events.choice import EventPorts
+    from framework_m.adapters.nats.connection import NatsConnection
+    from framework_m.core.doctypes.registry import DocTypeRegistry
+    from framework_m.core.events.registry import HandlerRegistry
+    from framework_m.core.interfaces.application import ApplicationProtocol
+    from framework_m.core.jobs.registry import JobRegistry
+
+__all__ = ["Ports", "asgi", "bootstrap", "safe_url", "shown_nats"]
+
+_RESERVED_CONNECTIONS = 3
+"""Claims, outcomes and a sweep at once."""
+
+
+def bootstrap(
+    settings: Settings,
+    registry: JobRegistry,
+    doctypes: DocTypeRegistry,
+    handlers: HandlerRegistry,
+    home: Path,
+    *,
+    engine: AsyncEngine | None = None,
+) -> Ports:
+    """Choose and wire the adapters. Connects to nothing yet.
+
+    engine: one that the application has already, instead of one of our own.
+    """
+    database = Database(
+        settings.database_url.get_secret_value(),
+        schema=settings.database_schema,
+        pool_size=settings.database_pool_size,
+        engine=engine,
+    )
+    rows_are_messages = settings.effective_backend is Backend.DATABASE
+    channel = notify_channel(settings.database_schema) if rows_are_messages else None
+    reserved = database.reserved(_RESERVED_CONNECTIONS)
+    store = JobLogStore(database, reserved=reserved, notify_channel=channel)
+    way = transport(settings, database, store)
+    relay = Relay(store, way.queue)
+    units = UnitsOfWork(database)
+    jobs = Jobs(registry, store, units, relay)
+    tables = Tables(doctypes, Cipher(settings.secret_keys))
+    bus = _events(settings, reserved, way.nats)
+    handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
+    event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
+    events = Events(
+        bus.bus,
+        bus.outbox,
+        bus.letters,
+        units,
+        event_relay,
+        source=settings.event_source,
+        limit=settings.event_limit,
+    )
+    ports = Ports(
+        settings=settings,
+        database=database,
+        reserved=reserved,
+        units=units,
+        job_store=store,
+        job_queue=way.queue,
+        broker=way.broker,
+        relay=relay,
+        jobs=jobs,
+        nats=way.nats,
+        tables=tables,
+        repositories=DocumentRepositories(database, tables, units, jobs, events),
+        migrations=ApplicationMigrations(
+            database, tables, home / settings.migrations, settings.migrations_table
+        ),
+        access=_access(settings, database),
+        replays=DatabaseReplayStore(database, units),
+        events=events,
+        event_relay=event_relay,
+        event_log=bus.log,
+        handlers=handler_host,
+        metrics=bus.bus.metrics,
+    )
+    handler_host.bind(ports)
+    if settings.job_events:
+        store.tell_ended = JobEvents(bus.bus, bus.outbox, event_relay, settings.event_source)
+    return ports
+
+
+def _access(settings: Settings, database: Database) -> Gate:
+    expected = Expected(settings.jwt_issuer, settings.jwt_audience, settings.jwt_roles_claim)
+    return Gate(
+        ApiKeys(DatabaseApiKeyStore(database)),
+        reader(settings.secret_keys, settings.jwks_url, settings.jwt_algorithms, expected),
+        session_lifetime=timedelta(seconds=settings.session_lifetime),
+    )
+
+
+def _events(settings: Settings, reserved: Database, nats: NatsConnection | None) -> EventPorts:
+    options = BusOptions(
+        lease=settings.lease,
+        stop_grace=settings.stop_grace,
+        poll_interval=settings.poll_interval,
+        retention=timedelta(days=settings.event_retention_days),
+        source=settings.event_source,
+    )
+    over = None
+    if nats is not None:
+        over = OverNats(nats, settings.nats_prefix, stream_limits(settings))
+    in_memory = settings.effective_backend is Backend.MEMORY
+    return choose(options, reserved, in_memory=in_memory, nats=over)
+
+
+def asgi(application: ApplicationProtocol) -> Litestar:
+    """The application as a Litestar application of its own."""
+    # Web processes only: a worker need not load a web framework.
+    from framework_m.adapters.web.app import build  # noqa: PLC0415
+
+    return build(application)

@@ -1,0 +1,201 @@
+"""Ports: one application's adapters, chosen and connected to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from framework_m.adapters.db import migrations
+from framework_m.adapters.db.application_migrations import ApplicationMigrations
+from framework_m.adapters.db.engine import Database
+from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.repositories import DocumentRepositories
+from framework_m.adapters.db.tables import Tables
+from framework_m.adapters.jobs.broker import JobBrokerMixin
+from framework_m.adapters.jobs.ports import WorkerPorts
+from framework_m.adapters.jobs.worker import run_worker, worker
+from framework_m.core.access.gate import Gate
+from framework_m.core.doctypes.base import DocType
+from framework_m.core.errors import UnavailableError
+from framework_m.core.events.hosting import HandlerHost
+from framework_m.core.events.service import Events
+from framework_m.core.interfaces.application import Check
+from framework_m.core.jobs.service import Jobs
+from framework_m.core.outbox.event_relay import EventRelay
+from framework_m.core.outbox.relay import Relay
+from framework_m.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from pydantic import BaseModel
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from framework_m.adapters.db.event_log import EventLog
+    from framework_m.adapters.events.nats_event_bus import NatsEventBusAdapter
+    from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
+    from framework_m.adapters.nats.connection import NatsConnection
+    from framework_m.adapters.nats.streams import StreamReport
+    from framework_m.core.identity import User
+    from framework_m.core.interfaces.job_queue import JobQueueProtocol
+    from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.replays import ReplayStore
+    from framework_m.core.interfaces.repository import Repository
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
+    from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.metrics import Metrics
+    from framework_m.core.transaction import Transaction
+
+D = TypeVar("D", bound=DocType)
+
+_PRUNED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One application's adapters, chosen and connected to each other."""
+
+    settings: Settings
+    database: Database
+    reserved: Database
+    """Connections for what keeps jobs going, which jobs and requests cannot use up."""
+    units: UnitOfWorkFactory
+    job_store: JobStore
+    job_queue: JobQueueProtocol
+    broker: JobBrokerMixin
+    relay: Relay
+    jobs: Jobs
+    nats: NatsConnection | None
+    tables: Tables
+    repositories: DocumentRepositories
+    migrations: ApplicationMigrations
+    access: Gate
+    replays: ReplayStore
+    events: Events
+    event_relay: EventRelay
+    event_log: EventLog
+    handlers: HandlerHost
+    metrics: Metrics
+
+    async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+        return await self.jobs.enqueue(job, *args, **kwargs)
+
+    async def publish(self, event: BaseModel, topic: str | None = None) -> None:
+        await self.events.publish(event, topic)
+
+    def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
+        return self.repositories(doctype, as_user=as_user)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, session: AsyncSession | None = None) -> AsyncIterator[Transaction]:
+        units = self.units
+        async with units() if session is None else units.join(session) as unit:
+            yield self.repositories.transaction(unit)
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        return self.units.session()
+
+    async def start(self) -> None:
+        await self.job_queue.start()
+        await self.events.bus.start()
+
+    async def close(self) -> None:
+        await self.event_relay.close()
+        await self.events.bus.close()
+        await self.relay.close()
+        await self.job_queue.close()
+        await self.reserved.close()
+        await self.database.close()
+
+    async def prune_events(self) -> None:
+        """Forget events that are older than they are kept, in small batches."""
+        age = timedelta(days=self.settings.event_retention_days)
+        while await self.event_log.prune(age, _PRUNED_AT_ONCE):
+            pass
+
+    async def migrate(self) -> None:
+        """Bring the schema to this version. Raises UnavailableError."""
+        await migrations.upgrade(self.database)
+        await self.migrations.upgrade()
+
+    async def require_schema(self) -> None:
+        """Raises SchemaOutdatedError if the schema is older than this version."""
+        await migrations.require_current(self.database)
+        await self.migrations.require_current()
+
+    async def schema_revisions(self) -> tuple[str | None, str]:
+        """The revision that the database is at, and the one that this version needs."""
+        return await migrations.current(self.database), migrations.head()
+
+    async def readiness(self) -> Sequence[Check]:
+        checks = [await self._database_check()]
+        if self.nats is not None:
+            checks.append(await self._nats_check(self.nats))
+        return checks
+
+    async def _nats_check(self, nats: NatsConnection) -> Check:
+        try:
+            await nats.require_jetstream()
+        except UnavailableError as error:
+            return Check("nats", ok=False, detail=str(error))
+        return Check("nats", ok=True, detail="available")
+
+    async def _database_check(self) -> Check:
+        try:
+            await self.database.ping()
+            await self.require_schema()
+        except UnavailableError as error:
+            return Check("database", ok=False, detail=str(error))
+        return Check("database", ok=True, detail="available")
+
+    async def streams(self) -> Sequence[StreamReport]:
+        """The streams in use: subjects, retention, purpose, and what has drifted."""
+        if self.nats is None:
+            return []
+        broker = cast("JetStreamBroker", self.broker)
+        bus = cast("NatsEventBusAdapter", self.events.bus)
+        return [*await broker.report_streams(), await bus.report_stream()]
+
+    def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
+        """A worker in this process, for as long as the block lasts."""
+        return worker(self._bound_worker_ports(), queues)
+
+    async def run_worker(self, stop: asyncio.Event, queues: tuple[str, ...] | None = None) -> None:
+        """The same until `stop`."""
+        await run_worker(self._bound_worker_ports(), stop, queues)
+
+    def _bound_worker_ports(self) -> WorkerPorts:
+        ports = self._worker_ports()
+        self.broker.bind(ports)
+        return ports
+
+    def _worker_ports(self) -> WorkerPorts:
+        settings = self.settings
+        return WorkerPorts(
+            registry=self.jobs.registry,
+            store=self.job_store,
+            queue=self.job_queue,
+            broker=self.broker,
+            relay=self.relay,
+            enqueue=self.jobs.enqueue_as,
+            services=self,
+            lease_store=self._lease_store,
+            lease=timedelta(seconds=settings.lease),
+            stop_grace=settings.stop_grace,
+            sweep_interval=settings.sweep_interval,
+            concurrency=settings.concurrency,
+            max_rescues=settings.max_rescues,
+            log_lines=settings.job_log_lines,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _lease_store(self) -> AsyncIterator[JobStore]:
+        database = self.database.alone()
+        try:
+            yield JobLogStore(database)
+        finally:
+            await database.close()

@@ -1,0 +1,28 @@
+"""Cancellation: the wish that a run stops, which code in threads has to notice itself."""
+
+from __future__ import annotations
+
+from framework_m.core.jobs.control import Cancel
+
+
+class Cancellation:
+    """Of one run. Set in the worker's event loop, read from any thread."""
+
+    __slots__ = ("_reason",)
+
+    def __init__(self) -> None:
+        self._reason: str | None = None
+
+    @property
+    def is_requested(self) -> bool:
+        return self._reason is not None
+
+    def request(self, reason: str) -> None:
+        """The first reason counts."""
+        if self._reason is None:
+            self._reason = reason
+
+    def check(self) -> None:
+        """Raises Cancel once it was requested."""
+        if self._reason is not None:
+            raise Cancel(self._reason)
