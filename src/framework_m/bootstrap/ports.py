@@ -190,6 +190,7 @@ class Ports:
             concurrency=settings.concurrency,
             max_rescues=settings.max_rescues,
             log_lines=settings.job_log_lines,
+            job_processes=settings.job_processes,
         )
 
     @contextlib.asynccontextmanager

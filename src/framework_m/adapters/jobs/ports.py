@@ -44,6 +44,7 @@ class WorkerPorts:
     concurrency: int
     max_rescues: int
     log_lines: int
+    job_processes: int
 
     def terms(self, queues: tuple[str, ...] | None = None) -> ClaimTerms:
         """The terms of one new worker; by default it serves every queue that a function names."""
