@@ -9,9 +9,11 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from framework_m import Backoff, JobContext, Retry, Snooze, job
 from framework_m.core.identity import acting_user_id
+
 
 @job(executor="process")
 def tells_where(ctx: JobContext, price: Decimal) -> dict[str, str | int | Decimal | None]:
@@ -131,3 +133,10 @@ def waits_in_process(log: Path, gate: Path) -> int:
     while not gate.exists():
         time.sleep(0.005)
     return os.getpid()
+
+
+@job
+def waits_to_be_asked(ask: Any) -> None:
+    while True:
+        ask()
+        time.sleep(0.005)

@@ -1,7 +1,8 @@
 """Which processes there are, as /proc has it."""
 
 import asyncio
-import os
+import contextlib
+import resource
 from pathlib import Path
 
 
@@ -21,15 +22,26 @@ async def gone(*pids: int) -> None:
             await asyncio.sleep(0.005)
 
 
-def in_session_of(leader: int) -> list[int]:
-    """Those that are in its process group."""
-    found = []
+def open_files() -> int:
+    """Of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def memory() -> int:
+    """Of this process, resident, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below it that have not ended."""
+    parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and is_there(int(entry.name)):
-            try:
-                group = os.getpgid(int(entry.name))
-            except ProcessLookupError:
-                continue
-            if group == leader:
-                found.append(int(entry.name))
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry.name)] = int(fields[1])
+    found, below = [], {pid}
+    while below:
+        below = {child for child, parent in parents.items() if parent in below}
+        found += sorted(below)
     return found
