@@ -13,7 +13,7 @@ from commands.lines import LONGEST, Lines
 
 from framework_m import FrameworkM, JobStatus
 from tests.support.harness import Harness, until
-from tests.support.pids import gone, is_there, open_files
+from tests.support.pids import gone, is_there, open_pipes
 
 PYTHON = sys.executable
 DETACHED = "import subprocess, time, os; print(subprocess.Popen(['sleep', '1000']).pid, flush=True)"
@@ -167,7 +167,7 @@ async def test_a_program_that_is_out_of_time_and_deaf_is_killed(
 
 
 async def test_nothing_is_left_of_a_start_that_is_cancelled() -> None:
-    descriptors = open_files()
+    descriptors = open_pipes()
     pids: list[str] = []
 
     async def run() -> None:
@@ -193,7 +193,7 @@ async def test_nothing_is_left_of_a_start_that_is_cancelled() -> None:
         await asyncio.gather(running, return_exceptions=True)
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
     await gone(*map(int, pids))
-    assert open_files() == descriptors
+    assert open_pipes() == descriptors
 
 
 def test_lines_do_not_depend_on_how_the_bytes_come() -> None:
