@@ -66,6 +66,8 @@ async def test_nothing_is_left_behind(
     sizes = []
     app = sqlite.application(modules, lease=1, job_processes=PER_ROUND, concurrency=50)
     async with app, app.worker():
+        # With all that a worker opens at its first job.
+        await sqlite.ended(await jobs.thread_note.enqueue(sqlite.folder / "log", "first"))
         pipes = open_pipes()
         for number in range(ROUNDS):
             notes = [sqlite.folder / f"{number}-{n}" for n in range(PER_ROUND)]
