@@ -19,6 +19,7 @@ from taskiq.receiver import Receiver
 from framework_m.adapters.jobs.broker import JobBrokerMixin
 from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
+from framework_m.adapters.jobs.rotation import Turns
 from framework_m.core.causes import Cause, follow
 from framework_m.core.errors import (
     ArgumentError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.interfaces.job_queue import Delivery
     from framework_m.core.interfaces.job_store import Claim, FinishedRun
+    from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.registry import RegisteredJob
 
 logger = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class JobReceiver(Receiver):
         *,
         max_async_tasks: int | None = None,
         terms: ClaimTerms | None = None,
+        order: QueueOrder | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(broker, JobBrokerMixin):
@@ -80,7 +83,9 @@ class JobReceiver(Receiver):
         self._capacity = max_async_tasks or broker.ports.concurrency
         options["validate_params"] = False  # arguments come parsed from the claim
         super().__init__(broker, executor, max_async_tasks=self._capacity, **options)
-        self._terms = terms or broker.ports.terms()
+        order = order or broker.ports.order
+        self._terms = terms or broker.ports.terms(order.queues)
+        self._turns = Turns(self._terms, order, self._ports.queue_states)
         self._runs: dict[str, _Run] = {}
         self._slot_freed = Wakeup()
         self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
@@ -104,7 +109,8 @@ class JobReceiver(Receiver):
         self._leases.start()
         watcher = asyncio.create_task(self._interrupt_on(finish_event))
         try:
-            await self._claim_until(finish_event)
+            async with self._ports.queue_states.followed(self._look_again):
+                await self._claim_until(finish_event)
             await self._ports.queue.leave(self._terms)
             await self._finish_running()
         finally:
@@ -119,11 +125,14 @@ class JobReceiver(Receiver):
         while not stop.is_set():
             seen = self._slot_freed.calls
             free = self._capacity - len(self._runs)
-            if not free:
+            terms = self._turns.next() if free else None
+            if terms is None:
+                if free:  # all is paused
+                    await self._ports.queue.leave(self._terms)
                 await self._slot_freed.wait_beyond(seen, 60)
                 continue
             try:
-                deliveries = await self._ports.queue.claim(self._terms, free)
+                deliveries = await self._ports.queue.claim(terms, free)
             except UnavailableError as error:
                 await outage.wait(error, stop)
                 continue
@@ -137,6 +146,9 @@ class JobReceiver(Receiver):
 
     async def _interrupt_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
+        self._look_again()
+
+    def _look_again(self) -> None:
         self._ports.queue.interrupt()
         self._slot_freed.call()
 
