@@ -10,6 +10,7 @@ from framework_m.core.errors import ConfigurationError
 from framework_m.core.jobs.options import is_queue_name
 
 _LARGEST_WEIGHT = 1000
+_LONGEST_NUMBER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _weighted(part: str) -> tuple[str, int]:
     name, colon, weight = part.partition(":")
     if not colon:
         return part, 1
-    if not weight.strip().isdecimal():
+    if not weight.strip().isdecimal() or len(weight) > _LONGEST_NUMBER:
         raise _wrong(part, "its weight must be a whole number, as in critical:4")
     return name.strip(), int(weight)
 
