@@ -73,16 +73,9 @@ def bootstrap(
 
     engine: one that the application has already, instead of one of our own.
     """
-    database = Database(
-        settings.database_url.get_secret_value(),
-        schema=settings.database_schema,
-        pool_size=settings.database_pool_size,
-        engine=engine,
-    )
-    rows_are_messages = settings.effective_backend is Backend.DATABASE
-    channel = notify_channel(settings.database_schema) if rows_are_messages else None
+    database = _database(settings, engine)
     reserved = database.reserved(_RESERVED_CONNECTIONS)
-    store = JobLogStore(database, reserved=reserved, notify_channel=channel)
+    store = _job_store(settings, database, reserved)
     way = transport(settings, database, store)
     relay = Relay(store, way.queue)
     units = UnitsOfWork(database)
@@ -135,6 +128,21 @@ def bootstrap(
     if settings.job_events:
         store.tell_ended = JobEvents(bus.bus, bus.outbox, event_relay, settings.event_source)
     return ports
+
+
+def _database(settings: Settings, engine: AsyncEngine | None) -> Database:
+    return Database(
+        settings.database_url.get_secret_value(),
+        schema=settings.database_schema,
+        pool_size=settings.database_pool_size,
+        engine=engine,
+    )
+
+
+def _job_store(settings: Settings, database: Database, reserved: Database) -> JobLogStore:
+    rows_are_messages = settings.effective_backend is Backend.DATABASE
+    channel = notify_channel(settings.database_schema) if rows_are_messages else None
+    return JobLogStore(database, reserved=reserved, notify_channel=channel)
 
 
 def _access(settings: Settings, database: Database) -> Gate:
