@@ -93,10 +93,9 @@ class JobQueuesContract:
         assert paused.waiting == 1000
 
     async def test_a_strict_order_serves_the_first_queue_first(self, harness: Harness) -> None:
-        for queue in ("low", "default", "critical"):
-            last = (await enqueued(harness, queue, 10))[-1]
-            if queue == "low":
-                lowest = last
+        lowest = (await enqueued(harness, "low", 10))[-1]
+        for queue in ("default", "critical"):
+            await enqueued(harness, queue, 10)
         order = QueueOrder.parse("critical,default,low", strict=True)
         async with harness.application(concurrency=1).worker(order):
             await harness.ended(lowest)

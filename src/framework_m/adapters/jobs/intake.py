@@ -50,12 +50,12 @@ class Intake:
         Empty after so many seconds without any. Raises NatsUnavailableError.
         """
         seen = self._wakeup.calls
+        in_order = [self._pullers[queue, it] for queue in self._queues for it in PRIORITIES]
         await self._mend()
         found: list[Msg] = []
-        for queue in self._queues:
-            for priority in PRIORITIES:
-                if len(found) < limit:
-                    found += await self._pullers[queue, priority].collect(limit - len(found))
+        for puller in in_order:
+            if len(found) < limit:
+                found += await puller.collect(limit - len(found))
         if not found:
             await self._wakeup.wait_beyond(seen, patience)
         return found

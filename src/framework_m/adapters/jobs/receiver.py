@@ -29,7 +29,6 @@ from framework_m.core.errors import (
     UnknownJobError,
 )
 from framework_m.core.identity import become
-from framework_m.core.interfaces.job_store import ClaimTerms
 from framework_m.core.jobs import execution
 from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.context import JobContext
@@ -73,7 +72,6 @@ class JobReceiver(Receiver):
         executor: Executor | None = None,
         *,
         max_async_tasks: int | None = None,
-        terms: ClaimTerms | None = None,
         order: QueueOrder | None = None,
         **options: Any,
     ) -> None:
@@ -84,7 +82,7 @@ class JobReceiver(Receiver):
         options["validate_params"] = False  # arguments come parsed from the claim
         super().__init__(broker, executor, max_async_tasks=self._capacity, **options)
         order = order or broker.ports.order
-        self._terms = terms or broker.ports.terms(order.queues)
+        self._terms = broker.ports.terms(order.queues)
         self._turns = Turns(self._terms, order, self._ports.queue_states)
         self._runs: dict[str, _Run] = {}
         self._slot_freed = Wakeup()

@@ -28,6 +28,8 @@ class QueueStates:
         self._store = store
         self._rules: Mapping[str, QueueRule] = {}
         self._hearers: list[Callable[[], None]] = []
+        self._asked = 0
+        self._answered = 0
 
     def open_among(self, queues: Sequence[str]) -> tuple[str, ...]:
         """Those that are not paused, in the same order."""
@@ -44,7 +46,12 @@ class QueueStates:
 
     async def refresh(self) -> None:
         """Look again, and tell who follows if anything is otherwise. Raises UnavailableError."""
+        self._asked += 1
+        question = self._asked
         rules = {rule.name: rule for rule in await self._store.rules()}
+        if question < self._answered:
+            return  # who asked later has had an answer, and a newer one
+        self._answered = question
         if rules != self._rules:
             self._rules = rules
             for hearer in list(self._hearers):
