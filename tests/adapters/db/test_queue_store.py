@@ -7,6 +7,7 @@ import pytest
 
 from framework_m import JobStatus, Queue, QueueInfo
 from framework_m.core.errors import InvalidDocumentError
+from framework_m.core.interfaces.job_store import ClaimTerms
 from tests.support import jobs
 from tests.support.harness import Harness
 
@@ -75,6 +76,24 @@ async def test_pausing_keeps_what_else_a_record_says(harness: Harness) -> None:
     assert queue.version == 2
     assert harness.app.ports.queue_states.limit_of("other") == 3
     assert harness.app.ports.queue_states.limit_of("default") is None
+
+
+async def test_what_is_due_in_a_paused_queue_keeps_nobody_awake(harness: Harness) -> None:
+    store = harness.app.ports.job_store
+    terms = ClaimTerms("me", ("default", "other"), timedelta(seconds=10))
+    due = await jobs.on_another_queue.enqueue()
+    assert await store.next_due(["other"]) is not None
+    await harness.app.queues.pause("other")
+    assert await store.next_due(["other"]) is None
+    assert await store.claim_due(terms, 5) == []
+    assert await store.claim(terms, [due]) == []
+    assert (await store.standings([due]))[due].is_expected
+    later = await jobs.add.options(delay=60).enqueue(1)
+    wait = await store.next_due(["other", "default"])
+    assert wait is not None
+    assert wait > timedelta(seconds=1), "the other queue's is the next"
+    await harness.app.queues.resume("other")
+    assert [claim.job_id for claim in await store.claim(terms, [due, later])] == [due]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "x" * 65, "ü"])

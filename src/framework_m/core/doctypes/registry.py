@@ -117,13 +117,12 @@ def _twice(
     doctype: type[DocType], what: str, first: RegisteredDocType, second: type
 ) -> DuplicateDocTypeError:
     hint = ""
-    if first.is_built_in:
-        table = meta.resolve(doctype).table
+    if first.is_built_in and first.name == doctype.__name__:
         hint = (
             f"; the first is the framework's own: call yours otherwise"
-            f' (with `table = "{table}"` in its Meta it keeps its table)'
-            if table != first.meta.table
-            else "; the first is the framework's own: choose another name with Meta.table"
+            f' (with `table = "{meta.resolve(doctype).table}"` in its Meta it keeps its table)'
         )
+    elif first.is_built_in:
+        hint = "; the first is the framework's own: choose another name with Meta.table"
     places = place_of(first.doctype), place_of(second)
     return DuplicateDocTypeError(doctype.__name__, what, *places, hint=hint)
