@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from framework_m.core.doctypes.controller import Controller
     from framework_m.core.doctypes.fields import Link, Secret
     from framework_m.core.doctypes.job_log import JobAttempt, JobLog
+    from framework_m.core.doctypes.queue import Queue, QueueInfo
     from framework_m.core.errors import (
         ConflictError,
         DocumentError,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.control import Cancel, Discard, Retry, Snooze
     from framework_m.core.jobs.decorator import job
     from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.retry import Backoff
     from framework_m.core.jobs.states import JobStatus
     from framework_m.core.transaction import Transaction
@@ -92,6 +94,9 @@ __all__ = [
     "LinkError",
     "NotFoundError",
     "Page",
+    "Queue",
+    "QueueInfo",
+    "QueueOrder",
     "Repository",
     "Retry",
     "Secret",
@@ -141,6 +146,9 @@ _HOMES = {
     "LinkError": "framework_m.core.errors",
     "NotFoundError": "framework_m.core.errors",
     "Page": "framework_m.core.interfaces.repository",
+    "Queue": "framework_m.core.doctypes.queue",
+    "QueueInfo": "framework_m.core.doctypes.queue",
+    "QueueOrder": "framework_m.core.jobs.queue_order",
     "Repository": "framework_m.core.interfaces.repository",
     "Retry": "framework_m.core.jobs.control",
     "Secret": "framework_m.core.doctypes.fields",

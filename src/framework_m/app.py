@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from framework_m.core.discovery import home_of
 from framework_m.core.doctypes.base import DocType
+from framework_m.core.doctypes.built_in import BUILT_IN
 from framework_m.core.doctypes.registry import DocTypeRegistry
 from framework_m.core.errors import ConfigurationError, UnavailableError
 from framework_m.core.events.registry import HandlerRegistry
 from framework_m.core.interfaces.application import Check, WebOptions
+from framework_m.core.jobs.queue_order import WantedQueues, order_of
 from framework_m.core.jobs.registry import JobRegistry
 from framework_m.core.outage import Outage, every
 from framework_m.settings import Settings
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.function import JobCall
     from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.jobs.queues import Queues
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.transaction import Transaction
 
@@ -106,12 +109,14 @@ class FrameworkM:
 
     @property
     def doctypes(self) -> DocTypeRegistry:
-        """The DocTypes and their controllers; the modules are imported at first use.
+        """The DocTypes and their controllers, the framework's own among them.
+
+        The modules are imported at first use.
 
         Raises ConfigurationError (a module does not import, a DocType is wrong or there twice).
         """
         if self._doctypes is None:
-            doctypes = DocTypeRegistry()
+            doctypes = DocTypeRegistry(BUILT_IN)
             doctypes.discover(self.modules)
             self._doctypes = doctypes
         return self._doctypes
@@ -142,6 +147,11 @@ class FrameworkM:
     def jobs(self) -> Jobs:
         """Enqueue, look up and list jobs."""
         return self.ports.jobs
+
+    @property
+    def queues(self) -> Queues:
+        """Pause and resume queues, and see how they stand."""
+        return self.ports.queues
 
     @property
     def events(self) -> Events:
@@ -246,24 +256,30 @@ class FrameworkM:
         return self.ports.repository(doctype, as_user=as_user)
 
     @contextlib.asynccontextmanager
-    async def worker(self, queues: Sequence[str] | None = None) -> AsyncIterator[None]:
+    async def worker(self, queues: WantedQueues = None) -> AsyncIterator[None]:
         """Run jobs in this process for as long as the block lasts.
+
+        queues: which, and how they take turns: a `QueueOrder`, `"critical:4,default"` or
+            `["critical:4", "default"]`; by default those of the settings, or all that functions
+            name.
 
         Waits for the database and its schema first. Leaving the block stops gracefully: running
         jobs may finish within `FRAMEWORK_M_STOP_GRACE` seconds, others go back at once.
         """
+        order = order_of(queues)
         async with self:
             await self.wait_until_ready()
-            async with self._sweeping(), self._handling(), self.ports.worker(_tuple(queues)):
+            async with self._sweeping(), self._handling(), self.ports.worker(order):
                 yield
 
-    async def run_worker(self, stop: asyncio.Event, queues: Sequence[str] | None = None) -> None:
+    async def run_worker(self, stop: asyncio.Event, queues: WantedQueues = None) -> None:
         """Run jobs until `stop`, then stop gracefully. Waits for the database first."""
+        order = order_of(queues)
         async with self:
             await self.wait_until_ready(stop)
             if not stop.is_set():
                 async with self._sweeping(), self._handling():
-                    await self.ports.run_worker(stop, _tuple(queues))
+                    await self.ports.run_worker(stop, order)
 
     async def migrate(self) -> None:
         """Bring the database's schema to this version. Raises UnavailableError."""
@@ -323,7 +339,3 @@ class FrameworkM:
             every(interval, ports.event_relay.sweep, stop, who="event relay"),
             every(_PRUNING_INTERVAL, ports.prune_events, stop, who="pruning of events"),
         )
-
-
-def _tuple(queues: Sequence[str] | None) -> tuple[str, ...] | None:
-    return tuple(queues) if queues else None

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from framework_m.core.errors import ConfigurationError
+from framework_m.core.jobs.queue_order import QueueOrder
+
 PREFIX = "FRAMEWORK_M_"
 CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL", "NATS_URL", "SECRET_KEY"})
 """Read under the names that everybody gives them, without the prefix."""
@@ -133,6 +136,13 @@ class Settings(BaseSettings):
     job_events: bool = Field(
         True, description="Whether an event is published when a job has ended: job.succeeded …"
     )
+    queues: str | None = Field(
+        None,
+        description="What a worker serves, as in critical:4,default:2; all that functions name.",
+    )
+    strict_queues: bool = Field(
+        False, description="Whether that is a strict order, the most important queue first."
+    )
     concurrency: int = Field(50, ge=1, description="Jobs that one worker process runs at once.")
     job_processes: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
@@ -193,6 +203,23 @@ class Settings(BaseSettings):
     @classmethod
     def _supported_driver(cls, value: SecretStr) -> SecretStr:
         return SecretStr(normalized_database_url(value.get_secret_value()))
+
+    @model_validator(mode="after")
+    def _queues_make_sense(self) -> Self:
+        if self.strict_queues and self.queues is None:
+            raise ValueError("strict_queues needs queues: there is no order without them")
+        try:
+            _ = self.queue_order
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def queue_order(self) -> QueueOrder | None:
+        """What workers serve, and how these queues take turns; None is every queue, equally."""
+        if self.queues is None:
+            return None
+        return QueueOrder.parse(self.queues, strict=self.strict_queues)
 
     @model_validator(mode="after")
     def _schema_needs_postgresql(self) -> Self:

@@ -72,7 +72,8 @@ def test_the_first_application_runs_as_shown(tmp_path: Path) -> None:
 
 def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
     page = ROOT / "docs" / "jobs.md"
-    _, send, *_, pack = write_files(page, tmp_path)
+    files = write_files(page, tmp_path)
+    _, send, *_, pack = files
     shown = run([sys.executable, str(send)], tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.splitlines() == [
@@ -82,6 +83,15 @@ def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
         "[0, 2, 4]",
         "Discard: 'nobody' is no address",
         "width",
+    ]
+    [queues] = [file for file in files if file.name == "queues.py"]
+    shown = run([sys.executable, str(queues)], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines() == [
+        "4",
+        "(True, 1)",
+        "sent to ada@example.org at attempt 1",
+        "False None",
     ]
     [command] = blocks(page, "console")
     shown = run(["sh", "-ec", f"{command.removeprefix('$ ')}\npython {pack}"], tmp_path)

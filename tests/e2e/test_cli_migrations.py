@@ -169,6 +169,49 @@ async def test_tables_that_are_not_ours_are_left_alone(
     await _execute(url, tmp_path, "INSERT INTO theirs VALUES (1)")
 
 
+def test_the_frameworks_own_tables_are_not_the_applications_to_make(
+    m: Run, folder: Path, environment: dict[str, str]
+) -> None:
+    # Before its table is there, beside DocTypes of the application, and linked to by one.
+    (folder / "shop" / "doctypes.py").write_text(
+        "from framework_m import DocType, Link, Queue\n"
+        "class Printer(DocType):\n    queue: Link[Queue] | None = None\n"
+    )
+    done(m("migrate:make", "-m", "first"))
+    source = revisions(folder)[0].read_text()
+    assert "create_table('printer'" in source
+    assert "create_table('job_queue'" not in source
+    assert "not in the database" not in done(m("migrate"))
+    done(m("migrate:make", "-m", "again"))
+    assert len(revisions(folder)) == 1
+    done(m("queue:pause", "default"))
+    python(
+        "import asyncio\n"
+        "from shop.app import app\n"
+        "from shop.doctypes import Printer\n"
+        "async def main():\n"
+        "    async with app:\n"
+        "        await app.repository(Printer).save(Printer(queue='default'))\n"
+        "asyncio.run(main())\n",
+        folder,
+        environment,
+    )
+
+
+def test_a_doctype_of_a_name_of_the_frameworks_is_refused_clearly(m: Run, folder: Path) -> None:
+    source = "from framework_m import DocType\nclass Queue(DocType):\n    length: int = 0\n"
+    (folder / "shop" / "doctypes.py").write_text(source)
+    refused = m("migrate")
+    assert refused.returncode == 2
+    assert "shop.doctypes:Queue (line 2)" in refused.stderr
+    assert 'the framework\'s own: call yours otherwise (with `table = "queue"`' in refused.stderr
+
+    (folder / "shop" / "doctypes.py").write_text(source.replace("Queue(", "JobQueue("))
+    refused = m("migrate")
+    assert refused.returncode == 2
+    assert "choose another name with Meta.table" in refused.stderr
+
+
 def test_making_without_a_message_is_wrong_usage(m: Run) -> None:
     assert m("migrate:make").returncode == 2
 

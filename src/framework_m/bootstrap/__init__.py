@@ -18,6 +18,7 @@ from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.event_letters import EventInbox
 from framework_m.adapters.db.job_events import JobEvents
 from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.queue_store import DatabaseQueueStore
 from framework_m.adapters.db.replays import DatabaseReplayStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.secrets import Cipher
@@ -30,8 +31,11 @@ from framework_m.bootstrap.ports import Ports
 from framework_m.bootstrap.transport import shown_nats, stream_limits, transport
 from framework_m.core.access.api_keys import ApiKeys
 from framework_m.core.access.gate import Gate
+from framework_m.core.doctypes.queue import Queue
 from framework_m.core.events.hosting import HandlerHost
 from framework_m.core.events.service import Events
+from framework_m.core.jobs.queue_states import QueueStates
+from framework_m.core.jobs.queues import Queues
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
@@ -69,20 +73,15 @@ def bootstrap(
 
     engine: one that the application has already, instead of one of our own.
     """
-    database = Database(
-        settings.database_url.get_secret_value(),
-        schema=settings.database_schema,
-        pool_size=settings.database_pool_size,
-        engine=engine,
-    )
-    rows_are_messages = settings.effective_backend is Backend.DATABASE
-    channel = notify_channel(settings.database_schema) if rows_are_messages else None
+    database = _database(settings, engine)
     reserved = database.reserved(_RESERVED_CONNECTIONS)
-    store = JobLogStore(database, reserved=reserved, notify_channel=channel)
+    store = _job_store(settings, database, reserved)
     way = transport(settings, database, store)
     relay = Relay(store, way.queue)
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
+    queue_store = DatabaseQueueStore(database, reserved)
+    queue_states = QueueStates(queue_store)
     tables = Tables(doctypes, Cipher(settings.secret_keys))
     bus = _events(settings, reserved, way.nats)
     handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
@@ -96,6 +95,9 @@ def bootstrap(
         source=settings.event_source,
         limit=settings.event_limit,
     )
+    repositories = DocumentRepositories(
+        database, tables, units, jobs, events, after_changes={Queue: queue_states.refresh}
+    )
     ports = Ports(
         settings=settings,
         database=database,
@@ -106,9 +108,11 @@ def bootstrap(
         broker=way.broker,
         relay=relay,
         jobs=jobs,
+        queues=Queues(queue_store, units, repositories, registry),
+        queue_states=queue_states,
         nats=way.nats,
         tables=tables,
-        repositories=DocumentRepositories(database, tables, units, jobs, events),
+        repositories=repositories,
         migrations=ApplicationMigrations(
             database, tables, home / settings.migrations, settings.migrations_table
         ),
@@ -124,6 +128,21 @@ def bootstrap(
     if settings.job_events:
         store.tell_ended = JobEvents(bus.bus, bus.outbox, event_relay, settings.event_source)
     return ports
+
+
+def _database(settings: Settings, engine: AsyncEngine | None) -> Database:
+    return Database(
+        settings.database_url.get_secret_value(),
+        schema=settings.database_schema,
+        pool_size=settings.database_pool_size,
+        engine=engine,
+    )
+
+
+def _job_store(settings: Settings, database: Database, reserved: Database) -> JobLogStore:
+    rows_are_messages = settings.effective_backend is Backend.DATABASE
+    channel = notify_channel(settings.database_schema) if rows_are_messages else None
+    return JobLogStore(database, reserved=reserved, notify_channel=channel)
 
 
 def _access(settings: Settings, database: Database) -> Gate:

@@ -23,6 +23,9 @@ from framework_m.core.errors import UnavailableError
 from framework_m.core.events.hosting import HandlerHost
 from framework_m.core.events.service import Events
 from framework_m.core.interfaces.application import Check
+from framework_m.core.jobs.queue_order import QueueOrder
+from framework_m.core.jobs.queue_states import QueueStates
+from framework_m.core.jobs.queues import Queues
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
@@ -69,6 +72,8 @@ class Ports:
     broker: JobBrokerMixin
     relay: Relay
     jobs: Jobs
+    queues: Queues
+    queue_states: QueueStates
     nats: NatsConnection | None
     tables: Tables
     repositories: DocumentRepositories
@@ -160,13 +165,13 @@ class Ports:
         bus = cast("NatsEventBusAdapter", self.events.bus)
         return [*await broker.report_streams(), await bus.report_stream()]
 
-    def worker(self, queues: tuple[str, ...] | None = None) -> AbstractAsyncContextManager[None]:
+    def worker(self, order: QueueOrder | None = None) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts."""
-        return worker(self._bound_worker_ports(), queues)
+        return worker(self._bound_worker_ports(), order)
 
-    async def run_worker(self, stop: asyncio.Event, queues: tuple[str, ...] | None = None) -> None:
+    async def run_worker(self, stop: asyncio.Event, order: QueueOrder | None = None) -> None:
         """The same until `stop`."""
-        await run_worker(self._bound_worker_ports(), stop, queues)
+        await run_worker(self._bound_worker_ports(), stop, order)
 
     def _bound_worker_ports(self) -> WorkerPorts:
         ports = self._worker_ports()
@@ -191,6 +196,8 @@ class Ports:
             max_rescues=settings.max_rescues,
             log_lines=settings.job_log_lines,
             job_processes=settings.job_processes,
+            queue_states=self.queue_states,
+            order=settings.queue_order or QueueOrder.of(self.jobs.registry.queues),
         )
 
     @contextlib.asynccontextmanager

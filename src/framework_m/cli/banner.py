@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from framework_m import __version__
+from framework_m.core.jobs.queue_order import QueueOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from framework_m.app import FrameworkM
 
 
-def banner(app: FrameworkM, *, url: str | None = None, queues: Sequence[str] = ()) -> str:
+def banner(app: FrameworkM, *, url: str | None = None, queues: str | None = None) -> str:
     """Version, backend, database, what was found, and where it listens."""
     facts = {
         "backend": app.settings.effective_backend.value,
         "database": database(app),
         **nats(app),
         "jobs": f"{len(app.registry)} found in {', '.join(app.modules) or 'no module'}",
-        "queues": ", ".join(queues or app.registry.queues),
+        "queues": queues or str(app.settings.queue_order or QueueOrder.of(app.registry.queues)),
     }
     if url is not None:
         facts["listens on"] = url

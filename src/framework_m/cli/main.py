@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError
 
 from framework_m import __version__
-from framework_m.cli import events, info, jobs, migrate, server, tokens, worker
+from framework_m.cli import events, info, jobs, migrate, queues, server, tokens, worker
 from framework_m.cli.console import (
     FAILED,
     WRONG_USAGE,
@@ -37,6 +37,9 @@ def build() -> App:
         ("job:list", jobs.job_list),
         ("job:run", jobs.job_run),
         ("job:status", jobs.job_status),
+        ("queue:list", queues.queue_list),
+        ("queue:pause", queues.queue_pause),
+        ("queue:resume", queues.queue_resume),
         ("event:tail", events.event_tail),
         ("event:dead", events.event_dead),
         ("event:groups", events.event_groups),

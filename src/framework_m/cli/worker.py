@@ -12,6 +12,8 @@ from framework_m.cli.banner import banner
 from framework_m.cli.console import DONE, UsageError, complain, log_to_stderr, run, say
 from framework_m.cli.loading import AppOption, load
 from framework_m.cli.signals import leave_threads_behind, stop_on_signals
+from framework_m.core.errors import ConfigurationError
+from framework_m.core.jobs.queue_order import QueueOrder
 from framework_m.core.outage import pause
 
 if TYPE_CHECKING:
@@ -24,8 +26,18 @@ _RESTART_AFTER = 1.0
 def worker(
     *,
     queues: Annotated[
-        str | None, Parameter(help="Only these, separated by commas; else all that jobs name.")
+        str | None,
+        Parameter(
+            help="Only these, separated by commas, and how often each has its turn: "
+            "critical:4,default:2,low. Else all that jobs name, equally."
+        ),
     ] = None,
+    strict: Annotated[
+        bool,
+        Parameter(
+            negative=(), help="A queue is served only while those before it have nothing ready."
+        ),
+    ] = False,
     concurrency: Annotated[
         int | None, Parameter(validator=_POSITIVE, help="Jobs at once, per process.")
     ] = None,
@@ -36,29 +48,32 @@ def worker(
     application = load(app)
     if concurrency is not None:
         application.change_settings(concurrency=concurrency)
-    wanted = _queues(application, queues)
+    order = _order(application, queues, strict)
     log_to_stderr()
     if processes > 1:
-        return run(_supervise(_command(app, queues, concurrency), processes))
-    say(banner(application, queues=wanted))
-    run(_work(application, wanted))
+        return run(_supervise(_command(app, queues, strict, concurrency), processes))
+    say(banner(application, queues=str(order)))
+    run(_work(application, order))
     return leave_threads_behind(DONE)
 
 
-def _queues(app: FrameworkM, text: str | None) -> tuple[str, ...]:
+def _order(app: FrameworkM, text: str | None, strict: bool) -> QueueOrder:
+    if text is None and strict:
+        raise UsageError("--strict needs --queues: there is no order without them")
     if text is None:
-        return app.registry.queues
-    wanted = tuple(name for name in (part.strip() for part in text.split(",")) if name)
-    if not wanted:
-        raise UsageError("--queues names no queue")
-    unknown = [name for name in wanted if name not in app.registry.queues]
+        return app.settings.queue_order or QueueOrder.of(app.registry.queues)
+    try:
+        order = QueueOrder.parse(text, strict=strict)
+    except ConfigurationError as error:
+        raise UsageError(f"--queues: {error}") from error
+    unknown = [name for name in order.queues if name not in app.registry.queues]
     if unknown:
         complain(f"no job function names the queue {', '.join(unknown)}; serving it all the same")
-    return wanted
+    return order
 
 
-async def _work(app: FrameworkM, queues: tuple[str, ...]) -> None:
-    await app.run_worker(stop_on_signals(), queues)
+async def _work(app: FrameworkM, order: QueueOrder) -> None:
+    await app.run_worker(stop_on_signals(), order)
 
 
 async def _supervise(command: list[str], processes: int) -> int:
@@ -84,10 +99,12 @@ async def _keep_alive(command: list[str], stop: asyncio.Event) -> None:
         await pause(_RESTART_AFTER, stop)
 
 
-def _command(app: str | None, queues: str | None, concurrency: int | None) -> list[str]:
+def _command(
+    app: str | None, queues: str | None, strict: bool, concurrency: int | None
+) -> list[str]:
     """This command again, for a single process."""
     command = [sys.executable, "-m", "framework_m.cli.main", "worker"]
     for option, value in (("--app", app), ("--queues", queues), ("--concurrency", concurrency)):
         if value is not None:
             command += [option, str(value)]
-    return command
+    return [*command, "--strict"] if strict else command

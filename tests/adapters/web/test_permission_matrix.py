@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from framework_m import DocType, FrameworkM, User, acting_as
+from framework_m import DocType, FrameworkM, Queue, User, acting_as
 from framework_m.core.access.permissions import FULL_ACCESS
 from tests.support.callers import calling
 from tests.support.papers import Hidden, Paper, Shelf
@@ -22,7 +22,8 @@ ROLES = [
     "",
 ]
 ACTIONS = ["read", "write", "delete", "submit", "cancel"]
-DOCTYPES: list[type[DocType]] = [Paper, Shelf, Hidden]
+DOCTYPES: list[type[DocType]] = [Paper, Shelf, Hidden, Queue]
+NAMED_BY_CALLERS = (Shelf, Queue)
 
 
 def declared(doctype: type[DocType], role: str, action: str, *, own: bool) -> bool:
@@ -53,7 +54,7 @@ async def caller(
 
 async def document(app: FrameworkM, doctype: type[DocType], owner: str, action: str) -> str:
     values = {"title": "x"} if doctype is Paper else {}
-    name = f"{owner} {action}" if doctype is Shelf else ""
+    name = f"{owner}-{action}" if doctype in NAMED_BY_CALLERS else ""
     with acting_as(owner):
         made = await app.repository(doctype).save(doctype.model_validate({**values, "name": name}))
         if action == "cancel":
@@ -105,7 +106,9 @@ async def test_lists_and_creation(
             assert [item["owner"] for item in listed.json()["items"]] == owners
         else:
             assert listed.status_code == 403
-        body = {"title": "x"} if doctype is Paper else {"name": "new"} if doctype is Shelf else {}
+        body = {"title": "x"} if doctype is Paper else {}
+        if doctype in NAMED_BY_CALLERS:
+            body = {"name": "new"}
         created = await client.post(path, json=body)
         allowed = declared(doctype, role, "create", own=True)
         assert created.status_code == (201 if allowed else 403), (doctype, role)
@@ -122,3 +125,18 @@ async def test_links_are_to_what_may_be_read(
         created = await client.post("/api/v1/resource/Paper", json={"title": "x", "shelf": shelf})
         allowed = declared(Shelf, role, "read", own=owner == "ada")
         assert created.status_code == (201 if allowed else 422)
+
+
+async def test_queues_are_for_those_who_may_do_everything(
+    papers: FrameworkM, caller: tuple[str, httpx.AsyncClient]
+) -> None:
+    role, client = caller
+    found = {
+        await client.get("/api/v1/queues"),
+        await client.get("/api/v1/queues/default"),
+        await client.post("/api/v1/queues/default/pause"),
+        await client.post("/api/v1/queues/default/resume"),
+    }
+    allowed = role == FULL_ACCESS
+    assert {answer.status_code for answer in found} == {200 if allowed else 403}
+    assert await papers.repository(Queue).count() == int(allowed)

@@ -47,6 +47,8 @@ class ApplicationMigrations:
         self._database = database
         self._tables = tables
         self._version_table = version_table
+        self._own = [found for found in tables.doctypes if not found.is_built_in]
+        self._built_in_tables = {found.meta.table for found in tables.doctypes if found.is_built_in}
 
     @cached_property
     def head(self) -> str | None:
@@ -81,11 +83,11 @@ class ApplicationMigrations:
 
     async def outdated(self) -> list[str]:
         """The DocTypes whose tables are not as the code says. Raises UnavailableError."""
-        if not len(self._tables.doctypes):
+        if not self._own:
             return []
         async with self._database.read() as connection:
             differing = await connection.run_sync(self._differing)
-        tables = {found.meta.table: found.name for found in self._tables.doctypes}
+        tables = {found.meta.table: found.name for found in self._own}
         return sorted(name for table, name in tables.items() if table in differing)
 
     async def make(self, message: str) -> Path | None:
@@ -139,7 +141,7 @@ class ApplicationMigrations:
     def _require_own_tables(self, connection: Connection) -> None:
         inspector = inspect(connection)
         there = set(inspector.get_table_names())
-        for found in self._tables.doctypes:
+        for found in self._own:
             table = found.meta.table
             if table in there:
                 columns = {column["name"] for column in inspector.get_columns(table)}
@@ -165,15 +167,21 @@ class ApplicationMigrations:
             "target_metadata": self._tables.metadata,
             "version_table": self._version_table,
             "compare_type": True,
-            "include_object": _is_ours,
+            "include_object": self._is_ours,
             "render_as_batch": True,
             "render_item": _rendered,
         }
 
+    def _is_ours(
+        self, _: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
+    ) -> bool:
+        """What is in the database and no DocType's is somebody else's: it is never dropped.
 
-def _is_ours(_: Any, __: Any, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """What is in the database and no DocType's is somebody else's: it is never dropped."""
-    return not (kind == "table" and reflected and compare_to is None)
+        The framework's own tables are for its own revisions to make and to change.
+        """
+        if kind != "table":
+            return True
+        return name not in self._built_in_tables and not (reflected and compare_to is None)
 
 
 def _rendered(kind: str, item: Any, context: Any) -> Any:

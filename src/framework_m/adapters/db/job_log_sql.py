@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -300,7 +301,11 @@ def marks(jobs: Iterable[Dispatch]) -> list[dict[str, Any]]:
 
 def standings(job_ids: Collection[str]) -> Select[Any]:
     return select(
-        _row.name, _row.status, _row.lease_until, _row.dispatched_at, database_now().label("now")
+        _row.name,
+        _row.status,
+        _row.lease_until,
+        or_(_row.dispatched_at.is_not(None), is_due()).label("is_expected"),
+        database_now().label("now"),
     ).where(_row.name.in_(job_ids))
 
 
@@ -309,7 +314,7 @@ def standing(row: Any) -> Standing:
     left = None
     if status is JobStatus.RUNNING and row.lease_until is not None:
         left = max(timedelta(), row.lease_until - row.now)
-    return Standing(status, left, row.dispatched_at is not None)
+    return Standing(status, left, bool(row.is_expected))
 
 
 def record(row: RowMapping, tried: Iterable[RowMapping] = ()) -> JobLog:

@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, select, tuple_, update
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db import job_rescue_sql as rescue_sql
+from framework_m.adapters.db import queue_sql
 from framework_m.adapters.db.job_insertion import insert_jobs
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_line, job_log
 from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, WorkerDiedError
@@ -76,7 +77,7 @@ class JobLogStore:
             for queue in terms.queues:
                 due = (
                     select(_row.name)
-                    .where(sql.is_due(), _row.queue == queue)
+                    .where(sql.is_due(), _row.queue == queue, ~queue_sql.is_paused(queue))
                     .order_by(_row.priority, _row.scheduled_at, _row.name)
                     .limit(limit - len(claims))
                     .with_for_update(skip_locked=True)
@@ -90,7 +91,10 @@ class JobLogStore:
     async def claim(self, terms: ClaimTerms, job_ids: Collection[str]) -> Sequence[Claim]:
         async with self._database.begin() as connection:
             rows = await connection.execute(
-                sql.claim(terms, and_(_row.name.in_(job_ids), sql.is_due()))
+                sql.claim(
+                    terms,
+                    and_(_row.name.in_(job_ids), sql.is_due(), queue_sql.is_in_open_queue()),
+                )
             )
             return sql.claims(rows)
 
@@ -220,7 +224,8 @@ class JobLogStore:
 
     async def waiting_since(self, older_than: timedelta) -> Sequence[str]:
         async with self._database.read() as connection:
-            queues = sql.select_lost(older_than.total_seconds(), _row.queue).distinct()
+            lost = sql.select_lost(older_than.total_seconds(), _row.queue).distinct()
+            queues = lost.where(queue_sql.is_in_open_queue())
             return list((await connection.execute(queues)).scalars())
 
     async def lost(self, queue: str, limit: int, *, older_than: timedelta) -> Sequence[Dispatch]:
@@ -250,7 +255,9 @@ class JobLogStore:
     async def next_due(self, queues: Sequence[str]) -> timedelta | None:
         columns = (database_now().label("now"), func.min(_row.scheduled_at, type_=UtcDateTime()))
         async with self._database.read() as connection:
-            waiting = select(*columns).where(sql.is_open(), _row.queue.in_(queues))
+            waiting = select(*columns).where(
+                sql.is_open(), _row.queue.in_(queues), queue_sql.is_in_open_queue()
+            )
             now, due = (await connection.execute(waiting)).one()
         return None if due is None else due - now
 

@@ -15,7 +15,7 @@ from framework_m.core.doctypes.base import DocType
 from framework_m.core.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.tables import Tables
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 D = TypeVar("D", bound=DocType)
 _Made: TypeAlias = tuple[Binding[Any], Hooks, DocumentEvents]
+AfterChange: TypeAlias = "Callable[[], Awaitable[None]]"
 
 
 def _system_time() -> datetime:
@@ -35,7 +36,11 @@ def _system_time() -> datetime:
 
 
 class DocumentRepositories:
-    """Makes a GenericRepository for each DocType: the Repositories port."""
+    """Makes a GenericRepository for each DocType: the Repositories port.
+
+    after_changes: by DocType, what to do in this process once a change of one has committed, by
+        whatever way it was made. For the records that the framework itself goes by.
+    """
 
     def __init__(
         self,
@@ -45,12 +50,14 @@ class DocumentRepositories:
         jobs: Jobs,
         events: Events,
         *,
+        after_changes: Mapping[type[DocType], AfterChange] | None = None,
         now: Callable[[], datetime] = _system_time,
     ) -> None:
         self._surroundings = Surroundings(database, units, now)
         self._tables = tables
         self._jobs = jobs
         self._events = events
+        self._after_changes = after_changes or {}
         self._made: dict[type[DocType], _Made] = {}
 
     def __call__(
@@ -85,6 +92,7 @@ class DocumentRepositories:
         table, kinds = self._tables.table(registered.name), self._tables.kinds(registered.name)
         binding = Binding(doctype, registered.meta, table, kinds)
         hooks = Hooks(doctypes.controller_of(doctype), self.transaction, self._events)
-        made = binding, hooks, DocumentEvents(binding, self._events)
+        after_change = self._after_changes.get(doctype)
+        made = binding, hooks, DocumentEvents(binding, self._events, after_change)
         self._made[doctype] = made
         return made

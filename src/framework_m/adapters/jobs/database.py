@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.db.notifications import Listener
-from framework_m.adapters.jobs.rotation import Rotation
 from framework_m.core.interfaces.job_queue import Delivery
 from framework_m.core.wakeup import Wakeup
 
@@ -40,7 +38,6 @@ class DatabaseJobQueue:
         self._poll_interval = poll_interval
         self._wakeup = Wakeup()
         self._idle_rounds = 0
-        self._rotation = Rotation()
         self._listener: Listener | None = None
 
     async def start(self) -> None:
@@ -60,8 +57,7 @@ class DatabaseJobQueue:
 
     async def claim(self, terms: ClaimTerms, limit: int) -> Sequence[Delivery]:
         seen = self._wakeup.calls
-        in_turn = replace(terms, queues=self._rotation.next(terms.queues))
-        claims = await self._store.claim_due(in_turn, limit)
+        claims = await self._store.claim_due(terms, limit)
         if claims:
             self._idle_rounds = 0
             return [Delivery(claim) for claim in claims]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import logging
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from framework_m.adapters.jobs.rotation import Rotation
+from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.job_queue import Delivery
+from framework_m.core.jobs.states import WAITING
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -18,12 +20,17 @@ if TYPE_CHECKING:
 
     from framework_m.core.interfaces.job_store import ClaimTerms, Dispatch, JobStore
 
+logger = logging.getLogger(__name__)
+
 _PATIENCE = 1.0
+_SOON = 1.0
 _LONGEST_TIMER = 3600.0
 _MARGIN = 0.01
 """The database's clock, which decides what is due, may tell milliseconds only."""
 _Entry = tuple[int, int, str]
 """Priority, arrival, job id: what the heap orders by."""
+_Taken = tuple[str, _Entry]
+"""An entry with its queue."""
 
 
 class InMemoryJobQueue:
@@ -41,7 +48,6 @@ class InMemoryJobQueue:
         self._arrival = itertools.count()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._wakeup = Wakeup()
-        self._rotation = Rotation()
         self._started = False
 
     async def start(self) -> None:
@@ -63,7 +69,7 @@ class InMemoryJobQueue:
 
     async def claim(self, terms: ClaimTerms, limit: int) -> Sequence[Delivery]:
         seen = self._wakeup.calls
-        taken = self._take(self._rotation.next(terms.queues), limit)
+        taken = self._take(terms.queues, limit)
         if not taken:
             await self._wakeup.wait_beyond(seen, _PATIENCE)
             return []
@@ -72,6 +78,8 @@ class InMemoryJobQueue:
         except BaseException:
             self._put_back(taken)
             raise
+        claimed = {claim.job_id for claim in claims}
+        await self._settle([item for item in taken if item[1][2] not in claimed])
         return [Delivery(claim) for claim in claims]
 
     def interrupt(self) -> None:
@@ -110,14 +118,47 @@ class InMemoryJobQueue:
     def _push(self, queue: str, priority: int, job_id: str) -> None:
         heapq.heappush(self._heaps[queue], (priority, next(self._arrival), job_id))
 
-    def _take(self, queues: Sequence[str], limit: int) -> list[tuple[str, _Entry]]:
-        taken: list[tuple[str, _Entry]] = []
+    def _take(self, queues: Sequence[str], limit: int) -> list[_Taken]:
+        taken: list[_Taken] = []
         for queue in queues:
             heap = self._heaps[queue]
             while heap and len(taken) < limit:
                 taken.append((queue, heapq.heappop(heap)))
         return taken
 
-    def _put_back(self, taken: Sequence[tuple[str, _Entry]]) -> None:
+    def _put_back(self, taken: Sequence[_Taken]) -> None:
         for queue, entry in taken:
             heapq.heappush(self._heaps[queue], entry)
+
+    async def _settle(self, unclaimed: Sequence[_Taken]) -> None:
+        """What still waits for its message, as in a queue that was just paused, keeps it."""
+        if not unclaimed:
+            return
+        try:
+            standings = await self._store.standings([entry[2] for _, entry in unclaimed])
+        except UnavailableError as error:
+            # What was claimed beside them must still be run.
+            logger.warning("%d messages are looked at again: %s", len(unclaimed), error)
+            self._come_again(unclaimed)
+            return
+        waits = {job_id for job_id, it in standings.items() if it.status in WAITING}
+        self._come_again(
+            [
+                (queue, entry)
+                for queue, entry in unclaimed
+                if entry[2] in waits and standings[entry[2]].is_expected
+            ]
+        )
+
+    def _come_again(self, taken: Sequence[_Taken]) -> None:
+        loop = asyncio.get_running_loop()
+        for queue, (priority, arrival, job_id) in taken:
+            # In their old place; as timers of their own, so that closing ends them.
+            self._timers[job_id] = loop.call_later(
+                _SOON, self._return, queue, (priority, arrival, job_id)
+            )
+
+    def _return(self, queue: str, entry: _Entry) -> None:
+        self._timers.pop(entry[2], None)
+        heapq.heappush(self._heaps[queue], entry)
+        self._wakeup.call()

@@ -1,15 +1,17 @@
-"""Intake: one worker's messages, from the consumers of its queues, urgent ones first."""
+"""Intake: one worker's messages, from the consumers of its queues."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.jobs.jetstream_broker import PRIORITIES
-from framework_m.adapters.jobs.rotation import Rotation
 from framework_m.core.errors import NatsUnavailableError
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from nats.aio.msg import Msg
 
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
@@ -23,23 +25,35 @@ class Intake:
     there may be more, and they are fetched at once, in a batch.
     """
 
-    def __init__(self, broker: JetStreamBroker, queues: tuple[str, ...]) -> None:
+    def __init__(self, broker: JetStreamBroker) -> None:
         self._broker = broker
-        self._queues = queues
+        self._queues: tuple[str, ...] = ()
         self._wakeup = Wakeup()
-        self._rotation = Rotation()
-        self._pullers: dict[tuple[int, str], Puller] = {
-            (priority, queue): broker.puller(queue, priority, self._wakeup.call)
-            for priority in PRIORITIES
-            for queue in queues
-        }
+        self._pullers: dict[tuple[str, int], Puller] = {}
+        """By queue and priority."""
+
+    async def serve(self, queues: tuple[str, ...]) -> Sequence[Msg]:
+        """Take from these from now on, in this order; what had come from others meanwhile."""
+        others = self._pullers.keys() - {(queue, it) for queue in queues for it in PRIORITIES}
+        self._queues = queues
+        for queue in queues:
+            for priority in PRIORITIES:
+                if (queue, priority) not in self._pullers:
+                    self._pullers[queue, priority] = self._broker.puller(
+                        queue, priority, self._wakeup.call
+                    )
+        return await _closed([self._pullers.pop(other) for other in others])
 
     async def messages(self, limit: int, patience: float) -> list[Msg]:
-        """Up to `limit`; empty after so many seconds without any. Raises NatsUnavailableError."""
-        await self._mend()
+        """Up to `limit`, queue by queue, and in each the urgent ones first.
+
+        Empty after so many seconds without any. Raises NatsUnavailableError.
+        """
         seen = self._wakeup.calls
+        in_order = [self._pullers[queue, it] for queue in self._queues for it in PRIORITIES]
+        await self._mend()
         found: list[Msg] = []
-        for puller in self._in_turn():
+        for puller in in_order:
             if len(found) < limit:
                 found += await puller.collect(limit - len(found))
         if not found:
@@ -53,15 +67,9 @@ class Intake:
         for puller in self._pullers.values():
             puller.reset()
 
-    async def close(self) -> list[Msg]:
-        left: list[Msg] = []
-        for puller in self._pullers.values():
-            left += await puller.close()
-        return left
-
-    def _in_turn(self) -> list[Puller]:
-        queues = self._rotation.next(self._queues)
-        return [self._pullers[priority, queue] for priority in PRIORITIES for queue in queues]
+    async def close(self) -> Sequence[Msg]:
+        pullers, self._pullers = list(self._pullers.values()), {}
+        return await _closed(pullers)
 
     async def _mend(self) -> None:
         """Make anew what is gone, and ask again."""
@@ -75,3 +83,8 @@ class Intake:
         for puller in self._pullers.values():
             if puller.is_broken:
                 puller.reset()
+
+
+async def _closed(pullers: Collection[Puller]) -> Sequence[Msg]:
+    left = await asyncio.gather(*(puller.close() for puller in pullers))
+    return [message for messages in left for message in messages]

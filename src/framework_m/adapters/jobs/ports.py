@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
     from framework_m.core.jobs.context import JobServices
+    from framework_m.core.jobs.queue_order import QueueOrder
+    from framework_m.core.jobs.queue_states import QueueStates
     from framework_m.core.jobs.registry import JobRegistry
     from framework_m.core.outbox.relay import Relay
 
@@ -45,10 +47,13 @@ class WorkerPorts:
     max_rescues: int
     log_lines: int
     job_processes: int
+    queue_states: QueueStates
+    order: QueueOrder
+    """What a worker serves that is not told otherwise."""
 
-    def terms(self, queues: tuple[str, ...] | None = None) -> ClaimTerms:
-        """The terms of one new worker; by default it serves every queue that a function names."""
-        return ClaimTerms(worker_id(), queues or self.registry.queues, self.lease)
+    def terms(self, queues: tuple[str, ...]) -> ClaimTerms:
+        """The terms of one new worker."""
+        return ClaimTerms(worker_id(), queues, self.lease)
 
 
 def worker_id() -> str:

@@ -22,6 +22,7 @@ from framework_m.adapters.jobs.calls import JobThreads, in_the_loop
 from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
 from framework_m.adapters.jobs.processes.pool import JobProcesses
+from framework_m.adapters.jobs.rotation import Turns
 from framework_m.core.causes import Cause, follow
 from framework_m.core.errors import (
     ArgumentError,
@@ -30,7 +31,6 @@ from framework_m.core.errors import (
     UnknownJobError,
 )
 from framework_m.core.identity import become
-from framework_m.core.interfaces.job_store import ClaimTerms
 from framework_m.core.jobs import execution
 from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.context import JobContext
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.interfaces.job_queue import Delivery
     from framework_m.core.interfaces.job_store import Claim, FinishedRun
+    from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.registry import RegisteredJob
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class JobReceiver(Receiver):
         executor: Executor | None = None,
         *,
         max_async_tasks: int | None = None,
-        terms: ClaimTerms | None = None,
+        order: QueueOrder | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(broker, JobBrokerMixin):
@@ -82,7 +83,9 @@ class JobReceiver(Receiver):
         self._capacity = max_async_tasks or broker.ports.concurrency
         options["validate_params"] = False  # arguments come parsed from the claim
         super().__init__(broker, executor, max_async_tasks=self._capacity, **options)
-        self._terms = terms or broker.ports.terms()
+        order = order or broker.ports.order
+        self._terms = broker.ports.terms(order.queues)
+        self._turns = Turns(self._terms, order, self._ports.queue_states)
         self._runs: dict[str, _Run] = {}
         self._slot_freed = Wakeup()
         self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
@@ -113,7 +116,8 @@ class JobReceiver(Receiver):
         self._leases.start()
         watcher = asyncio.create_task(self._interrupt_on(finish_event))
         try:
-            await self._claim_until(finish_event)
+            async with self._ports.queue_states.followed(self._look_again):
+                await self._claim_until(finish_event)
             await self._ports.queue.leave(self._terms)
             await self._finish_running()
         finally:
@@ -129,11 +133,14 @@ class JobReceiver(Receiver):
         while not stop.is_set():
             seen = self._slot_freed.calls
             free = self._capacity - len(self._runs) - len(self._threads.left)
-            if free <= 0:
+            terms = self._turns.next() if free > 0 else None
+            if terms is None:
+                if free > 0:  # all is paused
+                    await self._ports.queue.leave(self._terms)
                 await self._slot_freed.wait_beyond(seen, 60)
                 continue
             try:
-                deliveries = await self._ports.queue.claim(self._terms, free)
+                deliveries = await self._ports.queue.claim(terms, free)
             except UnavailableError as error:
                 await outage.wait(error, stop)
                 continue
@@ -147,6 +154,9 @@ class JobReceiver(Receiver):
 
     async def _interrupt_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
+        self._look_again()
+
+    def _look_again(self) -> None:
         self._ports.queue.interrupt()
         self._slot_freed.call()
 

@@ -75,7 +75,9 @@ class TaskiqJobQueueAdapter:
         return [queue for queue in queues if await self.broker.idle(queue)]
 
     async def claim(self, terms: ClaimTerms, limit: int) -> Sequence[Delivery]:
-        messages = await self._intake(terms).messages(limit, _PATIENCE)
+        intake = self._intake(terms)
+        await self._return(await intake.serve(terms.queues))
+        messages = await intake.messages(limit, _PATIENCE)
         if not messages:
             return []
         try:
@@ -115,7 +117,7 @@ class TaskiqJobQueueAdapter:
     def _intake(self, terms: ClaimTerms) -> Intake:
         found = self._intakes.get(terms.worker)
         if found is None:
-            found = self._intakes[terms.worker] = Intake(self.broker, terms.queues)
+            found = self._intakes[terms.worker] = Intake(self.broker)
         return found
 
     async def _readable(self, messages: Sequence[Msg]) -> dict[str, Msg]:
@@ -151,8 +153,8 @@ class TaskiqJobQueueAdapter:
             await _say(message.ack())
         elif standing.lease_left is not None:
             await _say(message.nak(delay=max(_SOON, standing.lease_left.total_seconds())))
-        elif standing.is_dispatched:
-            await _say(message.nak(delay=_SOON))  # somebody else is at it this moment
+        elif standing.is_expected:
+            await _say(message.nak(delay=_SOON))  # somebody else is at it, or it is paused
         else:
             await _say(message.ack())  # due later, and then dispatched anew
 

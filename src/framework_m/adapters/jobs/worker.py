@@ -18,18 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from framework_m.adapters.jobs.ports import WorkerPorts
+    from framework_m.core.jobs.queue_order import QueueOrder
 
 
 async def run_worker(
-    ports: WorkerPorts, stop: asyncio.Event, queues: tuple[str, ...] | None = None
+    ports: WorkerPorts, stop: asyncio.Event, order: QueueOrder | None = None
 ) -> None:
     """Run jobs until `stop`; then let running ones end within the grace and give back the rest."""
     broker = ports.broker
     broker.is_worker_process = True
     threads = ThreadPoolExecutor(max_workers=ports.concurrency, thread_name_prefix="job")
-    receiver = JobReceiver(
-        broker, threads, max_async_tasks=ports.concurrency, terms=ports.terms(queues)
-    )
+    receiver = JobReceiver(broker, threads, max_async_tasks=ports.concurrency, order=order)
     interval = timedelta(seconds=ports.sweep_interval)
     rescuer = Rescuer(
         ports.store,
@@ -55,10 +54,10 @@ async def run_worker(
 
 
 @contextlib.asynccontextmanager
-async def worker(ports: WorkerPorts, queues: tuple[str, ...] | None = None) -> AsyncIterator[None]:
+async def worker(ports: WorkerPorts, order: QueueOrder | None = None) -> AsyncIterator[None]:
     """A worker in the background of the block, stopped gracefully when the block is left."""
     stop = asyncio.Event()
-    running = asyncio.create_task(run_worker(ports, stop, queues), name="worker")
+    running = asyncio.create_task(run_worker(ports, stop, order), name="worker")
     try:
         yield
     finally:

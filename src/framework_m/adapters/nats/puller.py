@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
     from framework_m.adapters.nats.connection import NatsConnection
+
+logger = logging.getLogger(__name__)
 
 _PATIENCE = 10.0
 """How long the server holds a request open for the first message."""
@@ -113,10 +116,15 @@ class Puller:
         )
 
     async def close(self) -> list[Msg]:
-        """Stop; the messages that nobody took."""
-        if self._subscription is not None and self._connection.is_connected:
-            await self._subscription.unsubscribe()
-        self._subscription = None
+        """Stop; the messages that nobody took, those on their way here included."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None and self._connection.is_connected:
+            try:
+                async with asyncio.timeout(_ANSWER_TIMEOUT):
+                    await subscription.drain()  # type: ignore[no-untyped-call]
+            except (NatsError, OSError, TimeoutError) as error:
+                # The server forgets the request with the connection, or when it expires.
+                logger.debug("a pull was not taken back: %s", error)
         return self.take(len(self._messages))
 
     async def _reply(self) -> str:

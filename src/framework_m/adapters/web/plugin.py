@@ -18,6 +18,7 @@ from framework_m.adapters.web import (
     health,
     jobs_api,
     meta_api,
+    queues_api,
     resources_api,
     sessions_api,
 )
@@ -96,6 +97,7 @@ class FrameworkMPlugin(InitPlugin):
             route_handlers=[
                 sessions_api.router(),
                 jobs_api.router(),
+                queues_api.router(),
                 events_api.router(),
                 meta_api.router(),
             ],

@@ -23,6 +23,8 @@ class RegisteredDocType:
 
     doctype: type[DocType]
     meta: DocTypeMeta
+    is_built_in: bool = False
+    """Whether it is the framework's own, as is then its table."""
 
     @property
     def name(self) -> str:
@@ -30,11 +32,16 @@ class RegisteredDocType:
 
 
 class DocTypeRegistry:
-    """DocTypes by name, and their controllers."""
+    """DocTypes by name, and their controllers.
 
-    def __init__(self) -> None:
+    built_in: those of the framework's own, which are there before any is discovered.
+    """
+
+    def __init__(self, built_in: Iterable[type[DocType]] = ()) -> None:
         self._doctypes: dict[str, RegisteredDocType] = {}
         self._controllers: dict[str, type[Controller[Any]]] = {}
+        for doctype in built_in:
+            self._add_doctype(doctype, is_built_in=True)
 
     def __iter__(self) -> Iterator[RegisteredDocType]:
         return iter(sorted(self._doctypes.values(), key=lambda found: found.name))
@@ -80,16 +87,16 @@ class DocTypeRegistry:
                     return found
         return None
 
-    def _add_doctype(self, doctype: type[DocType]) -> None:
+    def _add_doctype(self, doctype: type[DocType], *, is_built_in: bool = False) -> None:
         known = self._doctypes.get(doctype.__name__)
         if known is not None and known.doctype is not doctype:
-            raise _twice(doctype, "DocTypes of this name", known.doctype, doctype)
+            raise _twice(doctype, "DocTypes of this name", known, doctype)
         if known is None:
-            added = RegisteredDocType(doctype, meta.resolve(doctype))
+            added = RegisteredDocType(doctype, meta.resolve(doctype), is_built_in)
             for other in self._doctypes.values():
                 if other.meta.table == added.meta.table:
                     what = f"DocTypes with the table {added.meta.table}"
-                    raise _twice(doctype, what, other.doctype, doctype)
+                    raise _twice(doctype, what, other, doctype)
             self._doctypes[added.name] = added
 
     def _add_controller(self, controller: type[Controller[Any]]) -> None:
@@ -102,8 +109,20 @@ class DocTypeRegistry:
         if issubclass(controller, known):  # extended: the extension counts
             self._controllers[doctype.__name__] = controller
         elif not issubclass(known, controller):
-            raise _twice(doctype, "controllers", known, controller)
+            places = place_of(known), place_of(controller)
+            raise DuplicateDocTypeError(doctype.__name__, "controllers", *places)
 
 
-def _twice(doctype: type[DocType], what: str, first: type, second: type) -> DuplicateDocTypeError:
-    return DuplicateDocTypeError(doctype.__name__, what, place_of(first), place_of(second))
+def _twice(
+    doctype: type[DocType], what: str, first: RegisteredDocType, second: type
+) -> DuplicateDocTypeError:
+    hint = ""
+    if first.is_built_in and first.name == doctype.__name__:
+        hint = (
+            f"; the first is the framework's own: call yours otherwise"
+            f' (with `table = "{meta.resolve(doctype).table}"` in its Meta it keeps its table)'
+        )
+    elif first.is_built_in:
+        hint = "; the first is the framework's own: choose another name with Meta.table"
+    places = place_of(first.doctype), place_of(second)
+    return DuplicateDocTypeError(doctype.__name__, what, *places, hint=hint)

@@ -23,8 +23,8 @@ class DocTypeError(ConfigurationError):
 class DuplicateDocTypeError(DocTypeError):
     """Two DocTypes have one name, two have one table, or one has two controllers."""
 
-    def __init__(self, doctype: str, what: str, first: str, second: str) -> None:
-        super().__init__(doctype, f"there are two {what}: {first} and {second}")
+    def __init__(self, doctype: str, what: str, first: str, second: str, *, hint: str = "") -> None:
+        super().__init__(doctype, f"there are two {what}: {first} and {second}{hint}")
         self.places = (first, second)
 
 

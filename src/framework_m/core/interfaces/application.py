@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from framework_m.core.identity import User
     from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
+    from framework_m.core.jobs.queues import Queues
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.transaction import Transaction
 
@@ -75,6 +76,10 @@ class ApplicationProtocol(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Its jobs. Raises ConfigurationError while it is not open."""
+
+    @property
+    def queues(self) -> Queues:
+        """Its queues. Raises ConfigurationError while it is not open."""
 
     @property
     def events(self) -> Events:

@@ -24,7 +24,8 @@ class JobQueueProtocol(Protocol):
 
     Delivery: at least once. A message may arrive twice, late, or after its job has ended;
     the claim in the job store decides, never the message.
-    Order: by priority, then roughly by time. No promise between workers.
+    Order: queue by queue as the terms of the claim list them; in each by priority, then roughly
+    by time. No promise between workers.
     Raises: UnavailableError (retry later). Nothing else leaves an adapter.
     """
 

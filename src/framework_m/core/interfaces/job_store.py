@@ -142,12 +142,16 @@ class Standing:
     status: JobStatus
     lease_left: timedelta | None
     """Of a running job; zero if it has lapsed."""
-    is_dispatched: bool
+    is_expected: bool
+    """Whether it waits for this message: it is due, or the queue was told of it.
+
+    Then somebody else is at it this moment, or its queue is paused.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimTerms:
-    """Who claims, from which queues, and for how long a lease."""
+    """Who claims, from which queues in which order, and for how long a lease."""
 
     worker: str
     queues: tuple[str, ...]
@@ -184,10 +188,16 @@ class JobStore(Protocol):
         """Write new jobs in the caller's transaction."""
 
     async def claim_due(self, terms: ClaimTerms, limit: int) -> Sequence[Claim]:
-        """Claim up to `limit` due jobs, most urgent first, then oldest. Committed on return."""
+        """Claim up to `limit` due jobs of queues that are not paused. Committed on return.
+
+        Queue by queue as the terms list them; of each the most urgent first, then the oldest.
+        """
 
     async def claim(self, terms: ClaimTerms, job_ids: Collection[str]) -> Sequence[Claim]:
-        """Claim those of the named jobs that are due; the others are left alone."""
+        """Claim those of the named jobs that are due and whose queue is not paused.
+
+        The others are left alone.
+        """
 
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
         """Record outcomes; the ids of those that still held their claim. Twice is harmless."""
@@ -240,7 +250,10 @@ class JobStore(Protocol):
         """
 
     async def waiting_since(self, older_than: timedelta) -> Sequence[str]:
-        """The queues in which a due job was dispatched that long ago and not claimed."""
+        """The queues in which a due job was dispatched that long ago and not claimed.
+
+        Without paused ones: nobody would have claimed it there.
+        """
 
     async def lost(self, queue: str, limit: int, *, older_than: timedelta) -> Sequence[Dispatch]:
         """Those jobs of one queue, to be dispatched again; noted as dispatched now."""
@@ -255,7 +268,10 @@ class JobStore(Protocol):
         """The queue has lost its messages: every waiting job is undispatched again."""
 
     async def next_due(self, queues: Sequence[str]) -> timedelta | None:
-        """How long until the next waiting job is due; None if none waits."""
+        """How long until the next waiting job is due; None if none waits.
+
+        Those of paused queues wait for more than their time, and do not count.
+        """
 
     async def get(self, job_id: str) -> JobLog | None:
         """One job with its attempts, or None."""

@@ -1,0 +1,100 @@
+"""Queues of whole processes: paused and resumed from another one; options of a worker."""
+
+import asyncio
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from framework_m import JobStatus
+from tests.support import jobs
+from tests.support.harness import Harness, until
+from tests.support.processes import M, worker_process
+
+ROOT = Path(__file__).parents[2]
+APP = ("--app", "tests.support.application:app")
+
+
+async def m(harness: Harness, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*M, *arguments, *APP],
+            cwd=ROOT,
+            env={**os.environ, **harness.environment()},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return await asyncio.to_thread(run)
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql", "nats_sqlite"])
+async def test_a_queue_is_paused_and_resumed_from_another_process(
+    request: pytest.FixtureRequest, harness: Harness, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    environment = harness.environment()
+    with (
+        worker_process(environment, tmp_path / "one"),
+        worker_process(environment, tmp_path / "two"),
+    ):
+        first = await jobs.on_another_queue.enqueue()
+        assert (await harness.ended(first)).status is JobStatus.SUCCESS
+        paused = await m(harness, "queue:pause", "other")
+        assert (paused.returncode, paused.stdout) == (0, "other is paused\n"), paused.stderr
+        held = [await jobs.on_another_queue.enqueue() for _ in range(20)]
+        for _ in range(20):
+            await harness.ended(await jobs.note.enqueue(log, "ran"))
+        listed = json.loads((await m(harness, "queue:list", "--json")).stdout)
+        other = next(queue for queue in listed if queue["name"] == "other")
+        assert (other["paused"], other["waiting"], other["running"]) == (True, 20, 0)
+        resumed = await m(harness, "queue:resume", "other")
+        assert (resumed.returncode, resumed.stdout) == (0, "other is open\n"), resumed.stderr
+        for handle in held:
+            assert (await harness.ended(handle)).claim_no == 1
+
+
+@pytest.fixture
+def harness(backend: str, request: pytest.FixtureRequest) -> Harness:
+    found: Harness = request.getfixturevalue(backend)
+    return found
+
+
+@pytest.fixture
+def backend() -> str:
+    return "sqlite"
+
+
+async def test_the_commands_tell_what_is_wrong(harness: Harness) -> None:
+    misspelt = await m(harness, "queue:pause", "othre")
+    assert misspelt.returncode == 0
+    assert "no job function names the queue othre" in misspelt.stderr
+    assert "othre" in (await m(harness, "queue:list")).stdout
+    for arguments, problem in (
+        (("queue:pause", "a b"), "must be 1 to 64 letters"),
+        (("worker", "--queues", "a:x"), "'a:x': its weight must be a whole number"),
+        (("worker", "--queues", ","), "there is none"),
+        (("worker", "--queues", "a:2,b", "--strict"), "a weight means nothing"),
+        (("worker", "--strict"), "--strict needs --queues"),
+    ):
+        refused = await m(harness, *arguments)
+        assert (refused.returncode, problem in refused.stderr) == (2, True), refused.stderr
+
+
+async def test_several_worker_processes_have_the_same_order(
+    harness: Harness, tmp_path: Path
+) -> None:
+    options = ("--processes", "2", "--queues", "other,default", "--strict")
+    output = tmp_path / "output"
+    with worker_process(harness.environment(), output, *options) as parent:
+
+        async def both_started() -> bool:
+            return output.read_text().count("other > default") == 2
+
+        await until(both_started)
+        assert (await harness.ended(await jobs.on_another_queue.enqueue())).result == "done"
+        assert await asyncio.to_thread(parent.stop) == 0
