@@ -35,8 +35,8 @@ class JobRequestContract:
     async def test_a_job_starts_not_before_the_time_it_was_asked_for(
         self, harness: Harness
     ) -> None:
-        at = datetime.now(UTC) + timedelta(seconds=0.3)
         async with harness.app.worker():
+            at = datetime.now(UTC) + timedelta(seconds=0.3)
             handle = await jobs.add.options(at=at).enqueue(1)
             assert await handle.result(timeout=20) == 2
         job = await harness.record(handle)
