@@ -22,6 +22,9 @@ _COLUMNS = {
     "gates": sa.Text(),
 }
 
+_BLOCKED = "blocked_on IS NOT NULL"
+_BLOCKED_IN_ORDER = ["blocked_on", "priority", "scheduled_at", "name"]
+
 
 def upgrade() -> None:
     for name, kind in _COLUMNS.items():
@@ -30,6 +33,9 @@ def upgrade() -> None:
     _partial_index(
         "ix_job_log_completed", ["queue", "completed_at"], "completed_at IS NOT NULL", False
     )
+    # Who waits at a gate is let through in order.
+    op.drop_index("ix_job_log_blocked", "job_log")
+    _partial_index("ix_job_log_blocked", _BLOCKED_IN_ORDER, _BLOCKED, False)
     op.create_table(
         "job_rate",
         sa.Column("gate", sa.String(255), primary_key=True),
@@ -39,6 +45,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("job_rate")
+    op.drop_index("ix_job_log_blocked", "job_log")
+    _partial_index("ix_job_log_blocked", ["blocked_on", "name"], _BLOCKED, False)
     op.drop_index("ix_job_log_completed", "job_log")
     op.drop_index("uq_job_log_unique_lock", "job_log")
     for name in _COLUMNS:

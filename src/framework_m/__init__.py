@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.control import Cancel, Discard, Retry, Snooze
     from framework_m.core.jobs.decorator import job
     from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.jobs.limits import Concurrency, Rate
     from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.retry import Backoff
     from framework_m.core.jobs.states import JobStatus
@@ -62,6 +63,7 @@ __all__ = [
     "Backoff",
     "BaseEvent",
     "Cancel",
+    "Concurrency",
     "ConflictError",
     "Controller",
     "Discard",
@@ -97,6 +99,7 @@ __all__ = [
     "Queue",
     "QueueInfo",
     "QueueOrder",
+    "Rate",
     "Repository",
     "Retry",
     "Secret",
@@ -115,6 +118,7 @@ _HOMES = {
     "BaseEvent": "framework_m.core.events.envelope",
     "Cancel": "framework_m.core.jobs.control",
     "ConflictError": "framework_m.core.errors",
+    "Concurrency": "framework_m.core.jobs.limits",
     "Controller": "framework_m.core.doctypes.controller",
     "Discard": "framework_m.core.jobs.control",
     "DocCancelled": "framework_m.core.events.documents",
@@ -149,6 +153,7 @@ _HOMES = {
     "Queue": "framework_m.core.doctypes.queue",
     "QueueInfo": "framework_m.core.doctypes.queue",
     "QueueOrder": "framework_m.core.jobs.queue_order",
+    "Rate": "framework_m.core.jobs.limits",
     "Repository": "framework_m.core.interfaces.repository",
     "Retry": "framework_m.core.jobs.control",
     "Secret": "framework_m.core.doctypes.fields",

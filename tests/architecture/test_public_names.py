@@ -46,6 +46,7 @@ PUBLIC_NAMES = [
     "Queue",
     "QueueInfo",
     "QueueOrder",
+    "Rate",
     "Repository",
     "Retry",
     "Secret",

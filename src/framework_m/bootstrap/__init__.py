@@ -34,6 +34,7 @@ from framework_m.core.access.gate import Gate
 from framework_m.core.doctypes.queue import Queue
 from framework_m.core.events.hosting import HandlerHost
 from framework_m.core.events.service import Events
+from framework_m.core.jobs.limits import Limits
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
 from framework_m.core.jobs.service import Jobs
@@ -75,13 +76,15 @@ def bootstrap(
     """
     database = _database(settings, engine)
     reserved = database.reserved(_RESERVED_CONNECTIONS)
-    store = _job_store(settings, database, reserved)
-    way = transport(settings, database, store)
-    relay = Relay(store, way.queue)
-    units = UnitsOfWork(database)
-    jobs = Jobs(registry, store, units, relay)
     queue_store = DatabaseQueueStore(database, reserved)
     queue_states = QueueStates(queue_store)
+    limits = Limits(registry, queue_states.limit_of)
+    store = _job_store(settings, database, reserved, limits)
+    way = transport(settings, database, store)
+    relay = Relay(store, way.queue)
+    store.tell_ready = relay.publish
+    units = UnitsOfWork(database)
+    jobs = Jobs(registry, store, units, relay)
     tables = Tables(doctypes, Cipher(settings.secret_keys))
     bus = _events(settings, reserved, way.nats)
     handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
@@ -139,10 +142,12 @@ def _database(settings: Settings, engine: AsyncEngine | None) -> Database:
     )
 
 
-def _job_store(settings: Settings, database: Database, reserved: Database) -> JobLogStore:
+def _job_store(
+    settings: Settings, database: Database, reserved: Database, limits: Limits
+) -> JobLogStore:
     rows_are_messages = settings.effective_backend is Backend.DATABASE
     channel = notify_channel(settings.database_schema) if rows_are_messages else None
-    return JobLogStore(database, reserved=reserved, notify_channel=channel)
+    return JobLogStore(database, reserved=reserved, notify_channel=channel, limits=limits)
 
 
 def _access(settings: Settings, database: Database) -> Gate:

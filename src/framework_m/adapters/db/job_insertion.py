@@ -66,4 +66,5 @@ def _row(job: NewJob) -> dict[str, Any]:
         "tags": json.dumps(job.tags) if job.tags else None,
         "retry_of": job.retry_of,
         "gates": json.dumps(job.gates) if job.gates else None,
+        "blocked_on": job.blocked_on,
     }

@@ -38,7 +38,7 @@ from framework_m.core.interfaces.job_store import Claim, Dispatch, Standing
 from framework_m.core.jobs.states import WAITING, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy import ColumnElement, RowMapping, Select, Update
 
@@ -64,6 +64,7 @@ _CLAIM_COLUMNS = (
     _row.correlation_id,
     _row.trace_context,
     _row.scheduled_at,
+    _row.gates,
 )
 
 
@@ -254,18 +255,21 @@ def claim(terms: ClaimTerms, which: ColumnElement[bool]) -> Update:
     )
 
 
-def claims(rows: Iterable[Any]) -> list[Claim]:
-    """RETURNING keeps no order: most urgent first, then oldest."""
+def claims(rows: Iterable[Any], taken: Mapping[str, tuple[str, ...]] | None = None) -> list[Claim]:
+    """RETURNING keeps no order: most urgent first, then oldest.
+
+    taken: of each the gates in which it takes a place.
+    """
     ordered = sorted(rows, key=attrgetter("priority", "scheduled_at", "name"))
-    return [_claim(row) for row in ordered]
+    return [_claim(row, (taken or {}).get(row.name, ())) for row in ordered]
 
 
-def _claim(row: Any) -> Claim:
+def _claim(row: Any, gates: tuple[str, ...]) -> Claim:
     user = None
     if row.user_id is not None:
         user = User(row.user_id, frozenset(_parsed(row.user_roles) or ()))
     cause = Cause(row.parent_id, row.correlation_id, row.trace_context)
-    return Claim(*(*row[:11], user, cause))
+    return Claim(*(*row[:11], user, cause, gates))
 
 
 def undispatched(limit: int, older_than: float) -> Select[Any]:

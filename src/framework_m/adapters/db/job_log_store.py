@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +12,25 @@ from sqlalchemy import and_, func, select, tuple_, update
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db import job_rescue_sql as rescue_sql
 from framework_m.adapters.db import queue_sql
+from framework_m.adapters.db.job_gates import JobGates
 from framework_m.adapters.db.job_insertion import insert_jobs
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_line, job_log
 from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, WorkerDiedError
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import LogLine, Rescue
 from framework_m.core.jobs.execution import summary
+from framework_m.core.jobs.limits import Limits
+from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import timedelta
 
     from sqlalchemy import ColumnElement, Select
 
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.job_events import JobEvents
+    from framework_m.adapters.db.job_gates import Admission
     from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.job_store import (
         Claim,
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
         FinishedRun,
         JobFilter,
         NewJob,
+        OpenedGates,
         ProgressReport,
         Publish,
         Standing,
@@ -48,6 +54,7 @@ class JobLogStore:
 
     reserved: the same database with connections of its own, for workers and the relay: however
         many connections jobs and requests use, claims and outcomes have theirs.
+    limits: what jobs have to pass when they are claimed.
     notify_channel: announce new jobs there in the inserting transaction (PostgreSQL NOTIFY), for
     a queue whose messages are the rows themselves.
     """
@@ -58,10 +65,14 @@ class JobLogStore:
         *,
         reserved: Database | None = None,
         notify_channel: str | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._shared = database
         self._database = reserved or database
         self._notify_channel = notify_channel if database.is_postgresql else None
+        self._gates = JobGates(self._database, limits or Limits.none())
+        self.rates_closed = Wakeup()
+        self.tell_ready: Callable[[Sequence[Dispatch]], Awaitable[None]] | None = None
         self.tell_ended: JobEvents | None = None
         """Publishes that jobs have ended, from the transaction in which they did."""
 
@@ -73,6 +84,7 @@ class JobLogStore:
 
     async def claim_due(self, terms: ClaimTerms, limit: int) -> Sequence[Claim]:
         claims: list[Claim] = []
+        admissions: list[Admission] = []
         async with self._database.begin() as connection:
             for queue in terms.queues:
                 due = (
@@ -82,21 +94,26 @@ class JobLogStore:
                     .limit(limit - len(claims))
                     .with_for_update(skip_locked=True)
                 )
-                rows = await connection.execute(sql.claim(terms, self._among(due)))
-                claims.extend(sql.claims(rows))
+                rows = (await connection.execute(sql.claim(terms, self._among(due)))).all()
+                admission = await self._admitted(connection, rows)
+                claims.extend(self._claims(rows, admission))
+                if admission is not None:
+                    admissions.append(admission)
+                    if admission.blocked:
+                        closed = frozenset(admission.blocked.values())
+                        await self._gates.look_ahead(connection, queue, closed)
                 if len(claims) >= limit:
                     break
+        await self._told(admissions)
         return claims
 
     async def claim(self, terms: ClaimTerms, job_ids: Collection[str]) -> Sequence[Claim]:
         async with self._database.begin() as connection:
-            rows = await connection.execute(
-                sql.claim(
-                    terms,
-                    and_(_row.name.in_(job_ids), sql.is_due(), queue_sql.is_in_open_queue()),
-                )
-            )
-            return sql.claims(rows)
+            which = and_(_row.name.in_(job_ids), sql.is_due(), queue_sql.is_in_open_queue())
+            rows = (await connection.execute(sql.claim(terms, which))).all()
+            admission = await self._admitted(connection, rows)
+        await self._told([admission] if admission else [])
+        return self._claims(rows, admission)
 
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
         ended = [run for run in runs if run.status.is_terminal]
@@ -114,7 +131,9 @@ class JobLogStore:
             kept = [run for run in runs if now.get(run.job_id) == (run.claim_no, run.status)]
             ended_now = [run.job_id for run in kept if run.status.is_terminal]
             told = await self._tell_ended(connection, ended_now)
+            ready = await self._leave_gates(connection, kept)
         told()
+        await self._tell_ready(ready)
         return frozenset(run.job_id for run in kept)
 
     async def release(self, claims: Sequence[Claim]) -> None:
@@ -180,6 +199,15 @@ class JobLogStore:
         async with self._database.begin() as connection:
             found = await connection.execute(blocked.with_for_update(skip_locked=True))
             return await self._make_ready(connection, list(found.scalars()), rescue_sql.unblocked())
+
+    async def open_gates(self, after: str) -> OpenedGates:
+        places, opened = await self._gates.open(after)
+        if not places:
+            return opened  # the rule; SQLite's write lock is not asked for
+        async with self._database.begin() as connection:
+            ready = await self._gates.leave(connection, places)
+            await self._announce(connection, {job.queue for job in ready})
+        return replace(opened, ready=ready)
 
     async def say(self, lines: Sequence[LogLine]) -> None:
         async with self._database.begin() as connection:
@@ -293,6 +321,40 @@ class JobLogStore:
         async with self._shared.read() as connection:
             rows = await connection.execute(query)
             return [sql.record(row) for row in rows.mappings()]
+
+    async def _admitted(self, connection: Any, rows: Sequence[Any]) -> Admission | None:
+        """Who of these passes all gates; None where there is nothing to pass, as a rule."""
+        gates = self._gates.of(rows)
+        if not gates:
+            return None
+        admission = await self._gates.admit(connection, rows, gates)
+        await self._announce(connection, {job.queue for job in admission.ready})
+        return admission
+
+    def _claims(self, rows: Sequence[Any], admission: Admission | None) -> Sequence[Claim]:
+        if admission is None:
+            return sql.claims(rows)
+        passed = [row for row in rows if row.name not in admission.blocked]
+        return sql.claims(passed, admission.taken)
+
+    async def _leave_gates(
+        self, connection: Any, runs: Sequence[FinishedRun]
+    ) -> Sequence[Dispatch]:
+        left = Counter(gate for run in runs for gate in run.gates)
+        if not left:
+            return []
+        ready = await self._gates.leave(connection, left)
+        await self._announce(connection, {job.queue for job in ready})
+        return ready
+
+    async def _told(self, admissions: Sequence[Admission]) -> None:
+        if any(admission.waits_for_time for admission in admissions):
+            self.rates_closed.call()
+        await self._tell_ready([job for admission in admissions for job in admission.ready])
+
+    async def _tell_ready(self, ready: Sequence[Dispatch]) -> None:
+        if ready and self.tell_ready is not None:
+            await self.tell_ready(ready)
 
     def _among(self, rows: Select[Any]) -> ColumnElement[bool]:
         return sql.among(rows, is_postgresql=self._database.is_postgresql)

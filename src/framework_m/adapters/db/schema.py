@@ -136,6 +136,8 @@ Index(
 Index(
     "ix_job_log_blocked",
     job_log.c.blocked_on,
+    job_log.c.priority,
+    job_log.c.scheduled_at,
     job_log.c.name,
     postgresql_where=_blocked,
     sqlite_where=_blocked,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,8 @@ class Recorder:
     async def finish(self, run: FinishedRun, delivery: Delivery) -> bool:
         """Returns once the outcome is committed; False if the claim had been lost."""
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if delivery.claim.gates:
+            run = replace(run, gates=delivery.claim.gates)
         self._finished.append((run, delivery, done))
         self._work.set()
         return await done

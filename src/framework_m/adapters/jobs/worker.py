@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.jobs.receiver import JobReceiver
+from framework_m.core.jobs.gates import GateOpener
 from framework_m.core.jobs.parking import Unparker
 from framework_m.core.jobs.rescue import Rescuer
 from framework_m.core.jobs.run_log import logging_heard
@@ -42,6 +43,8 @@ async def run_worker(
         asyncio.create_task(every(ports.sweep_interval, sweep, stop, who=name), name=name)
         for name, sweep in (("rescue", rescuer.sweep), ("parked jobs", unparker.sweep))
     ]
+    opener = GateOpener(ports.store, ports.relay, ports.sweep_interval)
+    sweeps.append(asyncio.create_task(opener.run(stop), name="gates"))
     try:
         with logging_heard():
             await receiver.listen(stop)

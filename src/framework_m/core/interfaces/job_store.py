@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+    from framework_m.core.wakeup import Wakeup
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class NewJob:
     """The finished job that it runs again."""
     gates: tuple[str, ...] = ()
     """The limits per key that it has to pass: see core.jobs.limits."""
+    blocked_on: str | None = None
+    """The gate at which it waits from the start: others of the same call fill it."""
     delay: timedelta | None = None
     """How long it waits from now, by the database's clock."""
     due_at: datetime | None = None
@@ -136,6 +139,18 @@ class Rescue:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedGates:
+    """What came of a look at the gates."""
+
+    ready: Sequence[Dispatch]
+    """They wait there no longer."""
+    wait: timedelta | None
+    """How long until the next gate opens by itself; None if none does."""
+    after: str
+    """Where to look on; empty at the end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How a job stands that could not be claimed."""
 
@@ -179,10 +194,19 @@ Publish = Callable[[Sequence[Dispatch]], Awaitable[None]]
 class JobStore(Protocol):
     """Keeps the jobs.
 
+    Limits and pauses are decided where jobs are claimed. A job that finds a gate closed is not
+    claimed, waits there, and is made ready when a place becomes free: `tell_ready` is told of it,
+    after the commit.
+
     Every write of a run names its `claim_no`, the fencing token, and does nothing where the row
     has another: a worker that lost its lease cannot overwrite its successor.
     Raises: DatabaseUnavailableError (retry later), SchemaOutdatedError. Nothing else.
     """
+
+    tell_ready: Callable[[Sequence[Dispatch]], Awaitable[None]] | None
+    """Called with jobs that a claim or an outcome has let through a gate."""
+    rates_closed: Wakeup
+    """Called when a job has begun to wait for a rate limit, which opens by itself."""
 
     async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
         """Write new jobs in the caller's transaction."""
@@ -227,6 +251,13 @@ class JobStore(Protocol):
         self, gates: Collection[str], limit: int, *, older_than: timedelta
     ) -> Sequence[Dispatch]:
         """Make jobs ready that have been blocked on one of these gates for that long."""
+
+    async def open_gates(self, after: str) -> OpenedGates:
+        """Make jobs ready that wait at a gate with room, in order; `after` the gate of that name.
+
+        The rule is that who leaves a gate lets the next one in. This mends what could not: a
+        limit that was raised, a row that was deleted, a rate that has time again.
+        """
 
     async def say(self, lines: Sequence[LogLine]) -> None:
         """Keep what runs said, in the order given; nothing of runs that lost their claim.

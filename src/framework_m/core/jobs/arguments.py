@@ -7,17 +7,18 @@ back as what they were (invariant 10).
 from __future__ import annotations
 
 import inspect
+import json
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from framework_m.core.errors import ArgumentError, ConfigurationError, FieldError, ResultError
 from framework_m.core.jobs.context import JobContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _CONFIG = ConfigDict(
     extra="forbid",
@@ -38,12 +39,12 @@ class Arguments:
         self._signature = inspect.signature(function)
         hints = _type_hints(job_name, function)
         self.context_parameter = _context_parameter(self._signature, hints)
-        self._names = tuple(
+        self.names = tuple(
             name
             for name, parameter in self._signature.parameters.items()
             if name != self.context_parameter and not _is_injected(parameter, hints.get(name))
         )
-        self.has_dependencies = len(self._names) + (self.context_parameter is not None) < len(
+        self.has_dependencies = len(self.names) + (self.context_parameter is not None) < len(
             self._signature.parameters
         )
         self._shape = self._build_shape(hints)
@@ -51,11 +52,11 @@ class Arguments:
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Positional arguments by name, as the function itself would take them."""
-        if len(args) > len(self._names):
-            most, given = len(self._names), len(args)
+        if len(args) > len(self.names):
+            most, given = len(self.names), len(args)
             problem = FieldError("*args", f"takes {most} arguments, {given} were given")
             raise ArgumentError(self._job_name, [problem])
-        bound = dict(zip(self._names, args, strict=False))
+        bound = dict(zip(self.names, args, strict=False))
         twice = [FieldError(name, "given twice") for name in bound.keys() & kwargs.keys()]
         if twice:
             raise ArgumentError(self._job_name, twice)
@@ -84,8 +85,16 @@ class Arguments:
         except ValidationError as error:
             raise self._misfit(error) from error
         return {
-            self._names[int(field[1:])]: getattr(shape, field) for field in shape.model_fields_set
+            self.names[int(field[1:])]: getattr(shape, field) for field in shape.model_fields_set
         }
+
+    def chosen(self, text: str, names: Sequence[str]) -> dict[str, Any]:
+        """Of a call's JSON text the values of these arguments, as JSON has them.
+
+        The function's defaults for those that the call leaves out.
+        """
+        given = json.loads(text)
+        return {name: given[name] if name in given else self._default(name) for name in names}
 
     def dump_result(self, value: Any) -> str | None:
         """What the function returned, as JSON text. Raises ResultError."""
@@ -106,7 +115,7 @@ class Arguments:
         # one that a model's field may not.
         fields: dict[str, Any] = {
             f"p{number}": (hints.get(name, Any), self._field(name))
-            for number, name in enumerate(self._names)
+            for number, name in enumerate(self.names)
         }
         try:
             return create_model("Arguments", __config__=_CONFIG, **fields)
@@ -127,9 +136,12 @@ class Arguments:
         # The default stays with the function, so that a new deploy may change it.
         return Field(None, alias=name)
 
+    def _default(self, name: str) -> Any:
+        return to_jsonable_python(self._signature.parameters[name].default, bytes_mode="base64")
+
     def _unwritable(self, checked: BaseModel) -> list[FieldError]:
         problems = []
-        for number, name in enumerate(self._names):
+        for number, name in enumerate(self.names):
             try:
                 checked.model_dump_json(include={f"p{number}"})
             except PydanticSerializationError as error:

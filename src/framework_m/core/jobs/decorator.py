@@ -9,6 +9,7 @@ from framework_m.core.errors import ConfigurationError
 from framework_m.core.jobs.context import JobContext
 from framework_m.core.jobs.executors import JobExecutor
 from framework_m.core.jobs.function import JobFunction
+from framework_m.core.jobs.limits import Limit
 from framework_m.core.jobs.options import JobOptions
 from framework_m.core.jobs.retry import BackoffFunction, Errors
 
@@ -53,6 +54,7 @@ def job(
     retries: int | None = None,
     timeout: float | None = None,
     executor: JobExecutor | None = None,
+    limits: Iterable[Limit] = (),
     backoff: BackoffFunction | None = None,
     retry_on: type[BaseException] | Errors = (),
     discard_on: type[BaseException] | Errors = (),
@@ -68,6 +70,7 @@ def job(
     retries: int | None = None,
     timeout: float | None = None,
     executor: JobExecutor | None = None,
+    limits: Iterable[Limit] = (),
     backoff: BackoffFunction | None = None,
     retry_on: type[BaseException] | Errors = (),
     discard_on: type[BaseException] | Errors = (),
@@ -87,6 +90,8 @@ def job(
     executor: where it runs: "async", in the worker's event loop, as coroutine functions do;
         "thread", as plain ones do; or "process", for plain functions that keep a processor busy or
         may have to be stopped by force. Such a one has no services of the application.
+    limits: how many runs at once, and how often, over all workers: `Concurrency(2)`,
+        `Concurrency(1, key="customer")`, `Rate(10, per=60)`. Who finds one closed holds no slot.
     backoff: the wait before another attempt: `Backoff(min=…, max=…)`, or a function of the attempt
         that failed (from 1) and its error that returns seconds or a timedelta.
     retry_on: the errors worth another attempt; every Exception by default. Name the passing ones:
@@ -103,6 +108,7 @@ def job(
         retries=retries,
         timeout=timeout,
         executor=executor,
+        limits=tuple(limits),
         backoff=backoff,
         retry_on=_errors(retry_on),
         discard_on=_errors(discard_on),

@@ -21,9 +21,17 @@ _PARKED_FOR = timedelta(seconds=10)
 """While workers of both deploys run, an old one may claim it again: not all the time."""
 
 
+_PREFIX = "function:"
+
+
 def gate_of(job_name: str) -> str:
     """What a parked job is blocked on."""
-    return f"function:{job_name}"
+    return f"{_PREFIX}{job_name}"
+
+
+def is_parking(gate: str) -> bool:
+    """Whether a gate is one of these."""
+    return gate.startswith(_PREFIX)
 
 
 class Unparker:

@@ -10,6 +10,7 @@ from framework_m.core.errors import ConfigurationError, DuplicateJobError, Unkno
 from framework_m.core.jobs.arguments import Arguments
 from framework_m.core.jobs.executors import JobExecutor
 from framework_m.core.jobs.function import JobFunction
+from framework_m.core.jobs.limits import Limit, checked_limits
 from framework_m.core.jobs.retry import Backoff, RetryPolicy
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class RegisteredJob:
     @property
     def executor(self) -> JobExecutor:
         return self.function.executor
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        return self.function.defaults.limits
 
     @property
     def max_attempts(self) -> int:
@@ -96,6 +101,7 @@ class JobRegistry:
         retries = self.default_retries if options.retries is None else options.retries
         timeout = self.default_timeout if options.timeout is None else options.timeout
         arguments = Arguments(function.name, function.function)
+        checked_limits(function.name, options.limits, arguments.names)
         if function.executor == "process" and arguments.has_dependencies:
             raise ConfigurationError(
                 f"job {function.name!r} runs in a process, where dependencies cannot be resolved: "

@@ -13,6 +13,7 @@ from framework_m.core.interfaces.job_store import Dispatch, JobFilter, NewJob
 from framework_m.core.interfaces.unit_of_work import current_unit_of_work
 from framework_m.core.jobs.function import JobCall, JobRequest
 from framework_m.core.jobs.handle import JobHandle
+from framework_m.core.jobs.limits import Limits, lined_up
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Jobs:
         self._store = store
         self._units = units
         self._relay = relay
+        self._limits = Limits(registry)
 
     @overload
     async def enqueue(
@@ -134,13 +136,15 @@ class Jobs:
 
     def _new(self, call: JobCall[Any], job_id: str | None = None) -> NewJob:
         job = self.registry.get(call.job_name)
+        args = job.arguments.dump(job.arguments.bind(call.args, call.kwargs))
         options, cause, own_id = call.options, current_cause(), job_id or uuid7()
         correlation = options.correlation_id or cause.correlation_id or own_id
         return NewJob(
             job_id=own_id,
             job_name=job.name,
             queue=options.queue or job.queue,
-            args=job.arguments.dump(job.arguments.bind(call.args, call.kwargs)),
+            args=args,
+            gates=self._limits.keyed(job.name, args),
             max_attempts=job.max_attempts if options.retries is None else options.retries + 1,
             user=acting_user(),
             cause=replace(cause, correlation_id=correlation),
@@ -162,8 +166,9 @@ class Jobs:
         self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]
     ) -> Sequence[JobHandle[Any]]:
         if jobs:
+            jobs = lined_up(jobs, self._limits)
             await self._store.insert(unit, jobs)
-            told = [_dispatch(job) for job in jobs]
+            told = [_dispatch(job) for job in jobs if job.blocked_on is None]
             unit.after_commit(lambda: self._relay.publish(told))
         return [JobHandle.of(job.job_id, self) for job in jobs]
 

@@ -1,0 +1,150 @@
+"""The statements about gates: who waits at one, and who takes its places."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import String, bindparam, func, literal, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from framework_m.adapters.db import job_log_sql as sql
+from framework_m.adapters.db import job_rescue_sql as rescue_sql
+from framework_m.adapters.db.schema import database_now, job_log, job_rate
+from framework_m.core.jobs.states import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Select, Update
+
+_row = job_log.c
+_IN_ORDER = (_row.priority, _row.scheduled_at, _row.name)
+_OF_A_JOB = (_row.name, _row.job_name, _row.queue, _row.gates)
+
+LOCK = text(
+    "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(gate, 1) AS key "
+    "FROM unnest(CAST(:gates AS text[])) AS gate ORDER BY key) AS keys"
+)
+"""PostgreSQL: until the transaction ends, nobody else decides at these gates. Always in one
+order, so that no two transactions wait for each other."""
+
+RUNNING = (
+    select(_row.job_name, _row.queue, _row.gates, func.count().label("jobs"))
+    .where(sql.is_running())
+    .group_by(_row.job_name, _row.queue, _row.gates)
+)
+
+NOW = select(database_now())
+
+
+def keyed(row: Any) -> Sequence[str]:
+    """The gates that were kept with the job."""
+    found: list[str] = json.loads(row.gates) if row.gates else []
+    return found
+
+
+def rates(gates: Collection[str]) -> Select[Any]:
+    return select(job_rate.c.gate, job_rate.c.free_at).where(job_rate.c.gate.in_(gates))
+
+
+def keep_rates(*, is_postgresql: bool) -> Any:
+    insert: Any = postgresql.insert if is_postgresql else sqlite.insert
+    new = insert(job_rate)
+    return new.on_conflict_do_update(
+        index_elements=["gate"], set_={"free_at": new.excluded.free_at}
+    )
+
+
+PUT_BACK = (
+    update(job_log)
+    .where(_row.name == bindparam("job_id"))
+    .values(
+        {
+            _row.status: JobStatus.QUEUED.value,
+            _row.blocked_on: bindparam("gate", type_=String),
+            _row.claim_no: _row.claim_no - 1,
+            _row.attempt: _row.attempt - 1,
+            _row.worker: None,
+            _row.lease_until: None,
+            _row.started_at: None,
+            _row.dispatched_at: None,
+            _row.updated_at: database_now(),
+        }
+    )
+)
+"""In the transaction that claimed it: nobody has seen the claim."""
+
+
+def next_in_line(queue: str, limit: int) -> Select[Any]:
+    """The jobs of a queue that would be claimed next."""
+    return (
+        select(*_OF_A_JOB)
+        .where(sql.is_due(), _row.queue == queue)
+        .order_by(*_IN_ORDER)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def block(gate: str, job_ids: Collection[str]) -> Update:
+    return (
+        update(job_log)
+        .where(_row.name.in_(job_ids))
+        .values(
+            blocked_on=gate,
+            status=JobStatus.QUEUED.value,
+            dispatched_at=None,
+            updated_at=database_now(),
+        )
+    )
+
+
+def let_through(gate: str, limit: int, *, is_postgresql: bool) -> Update:
+    """The first of those that wait at a gate."""
+    first = (
+        select(_row.name)
+        .where(_row.blocked_on == gate)
+        .order_by(*_IN_ORDER)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(job_log)
+        .where(sql.among(first, is_postgresql=is_postgresql))
+        .values(rescue_sql.unblocked())
+        .returning(*sql.DISPATCH_COLUMNS)
+    )
+
+
+def closed_gates(after: str, limit: int) -> Select[Any]:
+    """The next gates at which anybody waits, each with the job that is first there.
+
+    From gate to gate through the index, however many wait at each.
+    """
+    first = select(func.min(_row.blocked_on).label("gate")).where(
+        _row.blocked_on > bindparam("after", after, type_=String)
+    )
+    found = first.cte("gates", recursive=True)
+    following = (
+        select(func.min(_row.blocked_on)).where(_row.blocked_on > found.c.gate).scalar_subquery()
+    )
+    gates = found.union_all(select(following).where(found.c.gate.is_not(None)))
+    waiting = job_log.alias("waiting")
+    example = (
+        select(waiting.c.name)
+        .where(waiting.c.blocked_on == gates.c.gate)
+        .order_by(waiting.c.priority, waiting.c.scheduled_at, waiting.c.name)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(gates.c.gate, *_OF_A_JOB)
+        .join_from(gates, job_log, _row.name == example)
+        .limit(literal(limit))
+    )
+
+
+def free_at(row: Any) -> float:
+    moment: float = row.free_at.timestamp()
+    return moment

@@ -1,0 +1,59 @@
+"""Job functions with limits, that tests run in this process and in others."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from framework_m import Concurrency, JobContext, Rate, job
+
+at_once: Counter[str] = Counter()
+most_at_once: Counter[str] = Counter()
+"""How many ran at once in this process, by what they count."""
+
+
+async def _held(counts: str, gate: Path, log: Path, line: str) -> None:
+    """Count in, say so in the log, and wait until the gate exists."""
+    at_once[counts] += 1
+    most_at_once[counts] = max(most_at_once[counts], at_once[counts])
+    try:
+        with log.open("a") as file:
+            file.write(f"{line}\n")
+        while not gate.exists():  # noqa: ASYNC110 - other processes set no event here
+            await asyncio.sleep(0.01)
+    finally:
+        at_once[counts] -= 1
+
+
+@job(limits=[Concurrency(2)])
+async def two_at_once(ctx: JobContext, gate: Path, log: Path) -> None:
+    await _held(f"two {log}", gate, log, ctx.job_id)
+
+
+@job(limits=[Concurrency(1)])
+async def one_at_once(ctx: JobContext, gate: Path, log: Path) -> None:
+    await _held(f"one {log}", gate, log, ctx.job_id)
+
+
+@job(limits=[Concurrency(2), Concurrency(1, key="customer")])
+async def one_per_customer(customer: str, gate: Path, log: Path) -> None:
+    await _held(f"{customer} {log}", gate, log, customer)
+
+
+@job(limits=[Rate(20, per=1, burst=1)])
+async def spaced(number: int) -> int:
+    return number
+
+
+@job(limits=[Rate(1, per=3600, key="host")], retries=0)
+async def once_an_hour(host: str = "localhost") -> str:
+    return host
+
+
+@job(limits=[Concurrency(1)], retries=0)
+async def fails_alone() -> None:
+    raise ValueError("no luck")
+
+
+@job
+async def free(number: int) -> int:
+    return number
