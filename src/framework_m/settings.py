@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -143,6 +144,12 @@ class Settings(BaseSettings):
         False, description="Whether that is a strict order, the most important queue first."
     )
     concurrency: int = Field(50, ge=1, description="Jobs that one worker process runs at once.")
+    job_processes: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Processes of one worker that run jobs with executor='process'; as many as "
+        "there are processors if not set.",
+    )
     stop_grace: float = Field(
         30, ge=0, description="How long a stopping worker lets running jobs finish."
     )

@@ -195,6 +195,7 @@ class Ports:
             concurrency=settings.concurrency,
             max_rescues=settings.max_rescues,
             log_lines=settings.job_log_lines,
+            job_processes=settings.job_processes,
             queue_states=self.queue_states,
             order=settings.queue_order or QueueOrder.of(self.jobs.registry.queues),
         )

@@ -31,7 +31,10 @@ class _Terminal:
 
 
 async def run_here(app: FrameworkM, job: RegisteredJob, values: dict[str, Any]) -> Any:
-    """What the function returns, as JSON has it. One attempt, no timeout, no record."""
+    """What the function returns, as JSON has it. One attempt, no timeout, no record.
+
+    In this process, whatever its executor: in a thread if it is a plain function.
+    """
     async with app:
         return await _called(app, job, job.arguments.load(job.arguments.dump(values)))
 
@@ -44,7 +47,7 @@ async def _called(app: FrameworkM, job: RegisteredJob, arguments: dict[str, Any]
         arguments[job.arguments.context_parameter] = context
     function = job.function.function
     try:
-        if asyncio.iscoroutinefunction(function):
+        if job.executor == "async":
             returned = await function(**arguments)
         else:
             returned = await asyncio.to_thread(function, **arguments)

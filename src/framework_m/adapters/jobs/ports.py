@@ -46,6 +46,7 @@ class WorkerPorts:
     concurrency: int
     max_rescues: int
     log_lines: int
+    job_processes: int
     queue_states: QueueStates
     order: QueueOrder
     """What a worker serves that is not told otherwise."""

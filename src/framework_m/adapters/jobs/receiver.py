@@ -9,6 +9,7 @@ ones too, and prefetched messages are stranded by a graceful stop.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,15 @@ from taskiq import TaskiqMessage
 from taskiq.receiver import Receiver
 
 from framework_m.adapters.jobs.broker import JobBrokerMixin
+from framework_m.adapters.jobs.calls import JobThreads, in_the_loop
 from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
+from framework_m.adapters.jobs.processes.pool import JobProcesses
 from framework_m.adapters.jobs.rotation import Turns
 from framework_m.core.causes import Cause, follow
 from framework_m.core.errors import (
     ArgumentError,
     ConfigurationError,
-    JobTimeoutError,
     UnavailableError,
     UnknownJobError,
 )
@@ -38,7 +40,7 @@ from framework_m.core.outage import Outage
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Executor
 
     from framework_m.core.interfaces.job_queue import Delivery
@@ -88,6 +90,13 @@ class JobReceiver(Receiver):
         self._slot_freed = Wakeup()
         self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
         self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._claims_lost)
+        self._threads = JobThreads(self.executor, self._capacity, self._slot_freed.call)
+        self._processes = JobProcesses(
+            self._ports.registry,
+            self._recorder,
+            limit=self._ports.job_processes,
+            log_lines=self._ports.log_lines,
+        )
 
     def _prepare_task(self, name: str, handler: Callable[..., Any]) -> None:
         """What taskiq does; a dependency that cannot be resolved is told in our words."""
@@ -113,6 +122,7 @@ class JobReceiver(Receiver):
             await self._finish_running()
         finally:
             watcher.cancel()
+            await self._processes.close()
             await self._recorder.close()
             await self._leases.close()
         if self.on_exit is not None:
@@ -122,10 +132,10 @@ class JobReceiver(Receiver):
         outage = Outage("worker")
         while not stop.is_set():
             seen = self._slot_freed.calls
-            free = self._capacity - len(self._runs)
-            terms = self._turns.next() if free else None
+            free = self._capacity - len(self._runs) - len(self._threads.left)
+            terms = self._turns.next() if free > 0 else None
             if terms is None:
-                if free:  # all is paused
+                if free > 0:  # all is paused
                     await self._ports.queue.leave(self._terms)
                 await self._slot_freed.wait_beyond(seen, 60)
                 continue
@@ -220,6 +230,8 @@ class JobReceiver(Receiver):
         job = self._ports.registry.find(claim.job_name)
         if job is None:
             return execution.parked(claim, UnknownJobError(claim.job_name))
+        if job.executor == "process":
+            return await self._processes.run(job, claim)
         try:
             values = job.arguments.load(claim.args)
         except ArgumentError as error:
@@ -230,7 +242,7 @@ class JobReceiver(Receiver):
         message = TaskiqMessage.model_construct(
             task_id=claim.job_id, task_name=claim.job_name, labels={}, args=[], kwargs=values
         )
-        return await self._execute(job, claim, message)
+        return await self._execute(job, run, message)
 
     def _enter(self, run: _Run) -> JobContext:
         """From here on this context is the job's: it acts, logs and enqueues as the job."""
@@ -243,12 +255,12 @@ class JobReceiver(Receiver):
         self._ports.broker.run_dependencies.set({JobContext: context})
         return context
 
-    async def _execute(
-        self, job: RegisteredJob, claim: Claim, message: TaskiqMessage
-    ) -> FinishedRun:
-        target = job.function.function
-        if asyncio.iscoroutinefunction(target):
-            target = _bounded(target, job.name, job.timeout)
+    async def _execute(self, job: RegisteredJob, run: _Run, message: TaskiqMessage) -> FinishedRun:
+        claim = run.delivery.claim
+        if job.executor == "async":
+            target = in_the_loop(job)
+        else:
+            target = self._threads.call(job, claim, run.cancellation, lambda: run.unwanted)
         result = await self.run_task(target, message)
         if result.error is not None:
             return execution.raised(job, claim, result.error)
@@ -264,7 +276,7 @@ class JobReceiver(Receiver):
             return
         logger.warning("stopping: %d jobs go back to the queue unfinished", len(left))
         self._cancel(left)
-        await self._wait_for_runs(_AFTER_CANCEL)
+        await self._wait_for_runs(_AFTER_CANCEL, self._threads.left)
         deliveries = [run.delivery for run in left]
         try:
             await self._ports.store.release([delivery.claim for delivery in deliveries])
@@ -272,10 +284,11 @@ class JobReceiver(Receiver):
         except UnavailableError as error:
             logger.warning("could not give jobs back (%s): they wait for their lease", error)
 
-    async def _wait_for_runs(self, seconds: float) -> None:
+    async def _wait_for_runs(self, seconds: float, *also: Iterable[asyncio.Future[Any]]) -> None:
         runners = [run.runner for run in self._runs.values() if run.runner is not None]
-        if runners:
-            await asyncio.wait(runners, timeout=seconds)
+        ends: list[asyncio.Future[Any]] = [*runners, *itertools.chain(*also)]
+        if ends:
+            await asyncio.wait(ends, timeout=seconds)
 
     def _claims_lost(self, job_ids: frozenset[str]) -> None:
         lost = [self._runs[job_id] for job_id in job_ids if job_id in self._runs]
@@ -310,21 +323,3 @@ class JobReceiver(Receiver):
 def _log_outcome(claim: Claim, outcome: FinishedRun) -> None:
     told = f"{outcome.status} ({outcome.error})" if outcome.error else outcome.status
     logger.info("%s %s: %s", claim.job_name, claim.job_id, told)
-
-
-def _bounded(
-    function: Callable[..., Awaitable[Any]], name: str, seconds: float
-) -> Callable[..., Awaitable[Any]]:
-    """The function under its timeout. A TimeoutError of its own making stays its own."""
-
-    async def run(**kwargs: Any) -> Any:
-        limit = asyncio.timeout(seconds)
-        try:
-            async with limit:
-                return await function(**kwargs)
-        except TimeoutError as error:
-            if limit.expired():
-                raise JobTimeoutError(name, seconds) from error
-            raise
-
-    return run

@@ -14,6 +14,7 @@ FrameworkMError
 │   ├── ArgumentError
 │   ├── ResultError              a job returned what JSON cannot hold
 │   ├── JobTimeoutError
+│   ├── JobProcessDiedError      a crash of a job that runs in a process of its own
 │   ├── WorkerDiedError          kept as the error of an attempt
 │   ├── PoisonJobError           it killed every worker that ran it
 │   ├── JobFailedError           raised by a handle's result(), holds the job's own error
@@ -92,6 +93,7 @@ from framework_m.core.errors.jobs import (
     JobError,
     JobFailedError,
     JobNotFoundError,
+    JobProcessDiedError,
     JobTimeoutError,
     PoisonJobError,
     ResultError,
@@ -133,6 +135,7 @@ __all__ = [
     "JobError",
     "JobFailedError",
     "JobNotFoundError",
+    "JobProcessDiedError",
     "JobTimeoutError",
     "KeySetUnavailableError",
     "LinkError",

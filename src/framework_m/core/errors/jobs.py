@@ -56,11 +56,25 @@ class ResultError(JobError):
 
 
 class JobTimeoutError(JobError):
-    """A job ran longer than its timeout."""
+    """A job ran longer than its timeout.
 
-    def __init__(self, job: str, seconds: float) -> None:
-        super().__init__(f"job {job!r} ran longer than its timeout of {seconds:g} s")
+    thread_goes_on: nothing can stop its thread, which ends when it asks `ctx.check_cancelled()`,
+        or by itself; whatever it still says is not kept.
+    """
+
+    def __init__(self, job: str, seconds: float, *, thread_goes_on: bool = False) -> None:
+        told = "; its thread goes on until it notices" if thread_goes_on else ""
+        super().__init__(f"job {job!r} ran longer than its timeout of {seconds:g} s{told}")
         self.seconds = seconds
+        self.thread_goes_on = thread_goes_on
+
+
+class JobProcessDiedError(JobError):
+    """The process of a job with `executor="process"` ended before the job did, or never began."""
+
+    def __init__(self, job: str, how: str) -> None:
+        super().__init__(f"the process of job {job!r} {how}")
+        self.how = how
 
 
 class WorkerDiedError(JobError):

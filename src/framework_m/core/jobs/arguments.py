@@ -43,6 +43,9 @@ class Arguments:
             for name, parameter in self._signature.parameters.items()
             if name != self.context_parameter and not _is_injected(parameter, hints.get(name))
         )
+        self.has_dependencies = len(self._names) + (self.context_parameter is not None) < len(
+            self._signature.parameters
+        )
         self._shape = self._build_shape(hints)
         self._result = _result_adapter(hints.get("return", Any))
 

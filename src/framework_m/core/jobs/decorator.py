@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from framework_m.core.errors import ConfigurationError
 from framework_m.core.jobs.context import JobContext
+from framework_m.core.jobs.executors import JobExecutor
 from framework_m.core.jobs.function import JobFunction
 from framework_m.core.jobs.options import JobOptions
 from framework_m.core.jobs.retry import BackoffFunction, Errors
@@ -51,6 +52,7 @@ def job(
     queue: str = "default",
     retries: int | None = None,
     timeout: float | None = None,
+    executor: JobExecutor | None = None,
     backoff: BackoffFunction | None = None,
     retry_on: type[BaseException] | Errors = (),
     discard_on: type[BaseException] | Errors = (),
@@ -65,6 +67,7 @@ def job(
     queue: str = "default",
     retries: int | None = None,
     timeout: float | None = None,
+    executor: JobExecutor | None = None,
     backoff: BackoffFunction | None = None,
     retry_on: type[BaseException] | Errors = (),
     discard_on: type[BaseException] | Errors = (),
@@ -74,13 +77,16 @@ def job(
     """Mark a function as a job function, bare or with options.
 
     The function stays callable as it is. If its first parameter is annotated `JobContext`, the
-    worker fills it. Plain functions run in a thread.
+    worker fills it.
 
     name: what the job is called in records and over HTTP; the function's name by default.
         Renaming strands jobs that wait under the old name.
     queue: which workers may run it.
     retries: how often it is tried again after an error (`FRAMEWORK_M_JOB_RETRIES`, 3).
     timeout: seconds that one attempt may take (`FRAMEWORK_M_JOB_TIMEOUT`, 300).
+    executor: where it runs: "async", in the worker's event loop, as coroutine functions do;
+        "thread", as plain ones do; or "process", for plain functions that keep a processor busy or
+        may have to be stopped by force. Such a one has no services of the application.
     backoff: the wait before another attempt: `Backoff(min=…, max=…)`, or a function of the attempt
         that failed (from 1) and its error that returns seconds or a timedelta.
     retry_on: the errors worth another attempt; every Exception by default. Name the passing ones:
@@ -96,6 +102,7 @@ def job(
         queue=queue,
         retries=retries,
         timeout=timeout,
+        executor=executor,
         backoff=backoff,
         retry_on=_errors(retry_on),
         discard_on=_errors(discard_on),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from framework_m.core.errors import ConfigurationError
+from framework_m.core.jobs.executors import executor_for
 from framework_m.core.jobs.options import NO_OPTIONS, JobOptions, RunOptions, delay_of
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class JobFunction(JobRequest[P, R]):
         self.function = function
         self.name = name
         self.defaults = options
+        self.executor = executor_for(function, name, options.executor)
         self._open_in: list[Jobs] = []
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from framework_m.core.errors import ArgumentError, ConfigurationError, FieldError
 from framework_m.core.jobs.control import LONGEST_WAIT
+from framework_m.core.jobs.executors import JobExecutor
 from framework_m.core.jobs.retry import BackoffFunction, Errors
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class JobOptions:
     backoff: BackoffFunction | None = None
     retry_on: Errors = ()
     discard_on: Errors = ()
+    executor: JobExecutor | None = None
+    """None: the event loop for coroutine functions, a thread for others."""
     http: bool = False
     """Whether it may be asked for over HTTP."""
     roles: frozenset[str] = frozenset()

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framework_m.core.discovery import modules_below
-from framework_m.core.errors import DuplicateJobError, UnknownJobError
+from framework_m.core.errors import ConfigurationError, DuplicateJobError, UnknownJobError
 from framework_m.core.jobs.arguments import Arguments
+from framework_m.core.jobs.executors import JobExecutor
 from framework_m.core.jobs.function import JobFunction
 from framework_m.core.jobs.retry import Backoff, RetryPolicy
 
@@ -29,6 +30,10 @@ class RegisteredJob:
         return self.function.name
 
     @property
+    def executor(self) -> JobExecutor:
+        return self.function.executor
+
+    @property
     def max_attempts(self) -> int:
         return self.policy.max_attempts
 
@@ -41,8 +46,9 @@ class JobRegistry:
     """Job functions by name."""
 
     def __init__(self, *, default_retries: int, default_timeout: float) -> None:
-        self._default_retries = default_retries
-        self._default_timeout = default_timeout
+        self.default_retries = default_retries
+        self.default_timeout = default_timeout
+        self.modules: tuple[str, ...] = ()
         self._jobs: dict[str, RegisteredJob] = {}
 
     def __iter__(self) -> Iterator[RegisteredJob]:
@@ -64,7 +70,8 @@ class JobRegistry:
 
         Raises ConfigurationError for a module that does not import, DuplicateJobError.
         """
-        for module in modules_below(modules):
+        self.modules = (*self.modules, *modules)
+        for module in modules_below(self.modules):
             for value in list(vars(module).values()):
                 if isinstance(value, JobFunction):
                     self.add(value)
@@ -86,9 +93,14 @@ class JobRegistry:
 
     def _resolve(self, function: JobFunction[..., Any]) -> RegisteredJob:
         options = function.defaults
-        retries = self._default_retries if options.retries is None else options.retries
-        timeout = self._default_timeout if options.timeout is None else options.timeout
+        retries = self.default_retries if options.retries is None else options.retries
+        timeout = self.default_timeout if options.timeout is None else options.timeout
         arguments = Arguments(function.name, function.function)
+        if function.executor == "process" and arguments.has_dependencies:
+            raise ConfigurationError(
+                f"job {function.name!r} runs in a process, where dependencies cannot be resolved: "
+                f"give it what it needs as arguments, or run it in a thread"
+            )
         policy = RetryPolicy(
             retries + 1,
             options.backoff or Backoff(),

@@ -1,0 +1,1 @@
+"""commands: runs programs as background jobs."""
