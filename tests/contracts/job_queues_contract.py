@@ -15,11 +15,13 @@ class Boom(Exception):
     """Raised to leave a transaction."""
 
 
-async def enqueued(harness: Harness, queue: str, count: int) -> list[JobHandle[None]]:
-    """Jobs that note the name of their queue, and are where a worker finds them."""
+async def enqueued(harness: Harness, count: int, *queues: str) -> list[JobHandle[None]]:
+    """Jobs that note the name of their queue, all of them where a worker finds them."""
     log = harness.folder / "log"
-    asked = jobs.note.options(queue=queue)
-    handles = await harness.app.enqueue_many([asked.call(log, queue) for _ in range(count)])
+    calls = [
+        jobs.note.options(queue=queue).call(log, queue) for queue in queues for _ in range(count)
+    ]
+    handles = await harness.app.enqueue_many(calls)
     await harness.app.ports.relay.close()
     return list(handles)
 
@@ -34,7 +36,7 @@ class JobQueuesContract:
             await harness.lines(log, 1)
             await harness.app.queues.pause("other")
             held = await jobs.on_another_queue.enqueue()
-            for handle in await enqueued(harness, "default", 5):
+            for handle in await enqueued(harness, 5, "default"):
                 await harness.ended(handle)
             gate.touch()
             assert (await harness.ended(running)).status is JobStatus.SUCCESS
@@ -50,8 +52,8 @@ class JobQueuesContract:
         async with harness.app.worker(BOTH):
             async with harness.application() as elsewhere:
                 await elsewhere.queues.pause("other")
-                held = await enqueued(harness, "other", 30)
-                for handle in await enqueued(harness, "default", 10):
+                held = await enqueued(harness, 30, "other")
+                for handle in await enqueued(harness, 10, "default"):
                     await harness.ended(handle)
                 await until(lambda: _heard(harness, "other"))
                 assert {(await harness.record(job)).status for job in held} == {JobStatus.QUEUED}
@@ -78,33 +80,30 @@ class JobQueuesContract:
             async with harness.app.transaction():
                 await harness.app.queues.pause("other")
                 held = await jobs.on_another_queue.enqueue()
-            for handle in await enqueued(harness, "other", 3):
+            for handle in await enqueued(harness, 3, "other"):
                 assert await handle.status() is JobStatus.QUEUED
             assert await held.status() is JobStatus.QUEUED
 
     async def test_what_waits_in_a_paused_queue_is_in_nobodys_way(self, harness: Harness) -> None:
         await harness.app.queues.pause("other")
-        await enqueued(harness, "other", 1000)
+        await enqueued(harness, 1000, "other")
         async with harness.app.worker(BOTH):
-            for handle in await enqueued(harness, "default", 100):
+            for handle in await enqueued(harness, 100, "default"):
                 await harness.ended(handle)
         assert set((harness.folder / "log").read_text().split()) == {"default"}
         [paused] = [queue for queue in await harness.app.queues.list() if queue.name == "other"]
         assert paused.waiting == 1000
 
     async def test_a_strict_order_serves_the_first_queue_first(self, harness: Harness) -> None:
-        lowest = (await enqueued(harness, "low", 10))[-1]
-        for queue in ("default", "critical"):
-            await enqueued(harness, queue, 10)
+        jobs_of_all = await enqueued(harness, 10, "default", "critical", "low")
         order = QueueOrder.parse("critical,default,low", strict=True)
         async with harness.application(concurrency=1).worker(order):
-            await harness.ended(lowest)
+            await harness.ended(jobs_of_all[-1])
         started = (harness.folder / "log").read_text().split()
         assert started == ["critical"] * 10 + ["default"] * 10 + ["low"] * 10
 
     async def test_queues_are_served_by_their_weights(self, harness: Harness) -> None:
-        for queue in ("low", "default", "critical"):
-            await enqueued(harness, queue, 28)
+        await enqueued(harness, 28, "low", "default", "critical")
         # Four rounds of 4, 2 and 1, while there are jobs in each of them.
         async with harness.application(concurrency=1).worker("critical:4,default:2,low:1"):
             started = await harness.lines(harness.folder / "log", 28)
