@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework_m.adapters.db import job_gates_sql as sql
 from framework_m.adapters.db import job_log_sql
-from framework_m.core.interfaces.job_store import OpenedGates
+from framework_m.core.interfaces.job_store import GateReport, Room
 from framework_m.core.jobs.parking import is_parking
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _LOOK_AHEAD = 1000
 _GATES_AT_ONCE = 500
 _NO_LIMIT = 500
 """How many are let through at once where a limit is gone."""
-_SHORTEST_WAIT = 0.02
+_SHORTEST_WAIT = 0.005
 
 
 @dataclass(slots=True)
@@ -70,7 +70,9 @@ class JobGates:
         """Decide, in the transaction that has claimed these rows; put the others back."""
         every = {gate.name: gate for passed in gates.values() for gate in passed}
         await self.lock(connection, every)
-        places = await self._places(connection, every, claimed=gates.values())
+        # What is kept of a start is this moment, so this is what keeps its distance.
+        started = min(row.started_at for row in rows).timestamp()
+        places = await self._places(connection, every, started, claimed=gates.values())
         admission = Admission()
         in_order = sorted(rows, key=attrgetter("priority", "scheduled_at", "name"))
         for row in in_order:
@@ -104,24 +106,22 @@ class JobGates:
         await self.lock(connection, places)
         return await self._let_through(connection, places)
 
-    async def open(self, after: str) -> tuple[Mapping[str, int], OpenedGates]:
-        """Look for gates at which jobs wait though there is room, and how many may go there."""
+    async def look(self, after: str) -> GateReport:
+        """Find gates at which jobs wait though there is room."""
         rows = await self._database.fetch(sql.closed_gates(after, _GATES_AT_ONCE))
         more = rows[-1].gate if len(rows) == _GATES_AT_ONCE else ""
         rules = self._rules(rows)
         gates = {gate.name: gate for gate in rules.values() if gate is not None}
         async with self._database.read() as connection:
-            places = await self._places(connection, gates)
-        room = {name: _NO_LIMIT for name, gate in rules.items() if gate is None}
-        room |= {name: places.room(gate) for name, gate in gates.items()}
-        waits = [
-            # An open one is used up at once by those who are let through now.
-            opens_in if (opens_in := places.opens_in(gate)) > 0 else gate.interval
-            for gate in gates.values()
-            if gate.most is None
+            now = (await connection.execute(sql.NOW)).scalar_one().timestamp()
+            places = await self._places(connection, gates, now)
+        rooms = [
+            Room(row.gate, some, row.name, is_rate=gate is not None and gate.most is None)
+            for row in rows
+            if row.gate in rules
+            if (some := _NO_LIMIT if (gate := rules[row.gate]) is None else places.room(gate))
         ]
-        wait = timedelta(seconds=max(_SHORTEST_WAIT, min(waits))) if waits else None
-        return {name: some for name, some in room.items() if some}, OpenedGates([], wait, more)
+        return GateReport(rooms, _wait(places, gates.values()), more)
 
     async def lock(self, connection: Any, gates: Iterable[str]) -> None:
         if self._is_postgresql:
@@ -148,6 +148,7 @@ class JobGates:
         self,
         connection: Any,
         gates: Mapping[str, Gate],
+        now: float,
         claimed: Iterable[Sequence[Gate]] = (),
     ) -> Places:
         """claimed: the gates of rows that are Running already, and still to be judged."""
@@ -159,8 +160,7 @@ class JobGates:
         running.subtract(gate.name for passed in claimed for gate in passed)
         rates = [name for name, gate in gates.items() if gate.most is None]
         if not rates:
-            return Places(running, {}, 0.0)
-        now = (await connection.execute(sql.NOW)).scalar_one().timestamp()
+            return Places(running, {}, now)
         kept = await connection.execute(sql.rates(rates))
         return Places(running, {row.gate: sql.free_at(row) for row in kept}, now)
 
@@ -227,3 +227,14 @@ class Places:
                 free_at = max(self.free_at.get(gate.name, 0.0), self.now)
                 self.free_at[gate.name] = free_at + gate.interval
                 self.started.add(gate.name)
+
+
+def _wait(places: Places, gates: Iterable[Gate]) -> timedelta | None:
+    """How long until the first of the rates among them has time again."""
+    waits = [
+        # An open one is used up at once by those who are let through now.
+        opens_in if (opens_in := places.opens_in(gate)) > 0 else gate.interval
+        for gate in gates
+        if gate.most is None
+    ]
+    return timedelta(seconds=max(_SHORTEST_WAIT, min(waits))) if waits else None

@@ -63,7 +63,6 @@ PUT_BACK = (
         {
             _row.status: JobStatus.QUEUED.value,
             _row.blocked_on: bindparam("gate", type_=String),
-            _row.claim_no: _row.claim_no - 1,
             _row.attempt: _row.attempt - 1,
             _row.worker: None,
             _row.lease_until: None,
@@ -73,7 +72,8 @@ PUT_BACK = (
         }
     )
 )
-"""In the transaction that claimed it: nobody has seen the claim."""
+"""In the transaction that claimed it: nobody has seen the claim. Its number stays used, so that
+the next message of the job is not taken for a repetition of the last."""
 
 
 def next_in_line(queue: str, limit: int) -> Select[Any]:

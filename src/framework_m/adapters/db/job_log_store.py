@@ -37,9 +37,9 @@ if TYPE_CHECKING:
         ClaimTerms,
         Dispatch,
         FinishedRun,
+        GateReport,
         JobFilter,
         NewJob,
-        OpenedGates,
         ProgressReport,
         Publish,
         Standing,
@@ -200,14 +200,14 @@ class JobLogStore:
             found = await connection.execute(blocked.with_for_update(skip_locked=True))
             return await self._make_ready(connection, list(found.scalars()), rescue_sql.unblocked())
 
-    async def open_gates(self, after: str) -> OpenedGates:
-        places, opened = await self._gates.open(after)
-        if not places:
-            return opened  # the rule; SQLite's write lock is not asked for
+    async def look_at_gates(self, after: str) -> GateReport:
+        return await self._gates.look(after)
+
+    async def let_through(self, places: Mapping[str, int]) -> Sequence[Dispatch]:
         async with self._database.begin() as connection:
             ready = await self._gates.leave(connection, places)
             await self._announce(connection, {job.queue for job in ready})
-        return replace(opened, ready=ready)
+            return ready
 
     async def say(self, lines: Sequence[LogLine]) -> None:
         async with self._database.begin() as connection:

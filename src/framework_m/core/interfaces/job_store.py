@@ -139,13 +139,23 @@ class Rescue:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedGates:
-    """What came of a look at the gates."""
+class Room:
+    """A gate at which jobs wait though there is room."""
 
-    ready: Sequence[Dispatch]
-    """They wait there no longer."""
+    gate: str
+    places: int
+    first: str
+    """The job that waits longest."""
+    is_rate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """What a look at the gates has found."""
+
+    rooms: Sequence[Room]
     wait: timedelta | None
-    """How long until the next gate opens by itself; None if none does."""
+    """How long until the next rate has time again; None if nobody waits for one."""
     after: str
     """Where to look on; empty at the end."""
 
@@ -252,11 +262,13 @@ class JobStore(Protocol):
     ) -> Sequence[Dispatch]:
         """Make jobs ready that have been blocked on one of these gates for that long."""
 
-    async def open_gates(self, after: str) -> OpenedGates:
-        """Make jobs ready that wait at a gate with room, in order; `after` the gate of that name.
+    async def look_at_gates(self, after: str) -> GateReport:
+        """Find gates with room at which jobs wait, beyond the gate `after`; some at a time."""
 
-        The rule is that who leaves a gate lets the next one in. This mends what could not: a
-        limit that was raised, a row that was deleted, a rate that has time again.
+    async def let_through(self, places: Mapping[str, int]) -> Sequence[Dispatch]:
+        """Make the first jobs ready that wait at these gates, so many at each.
+
+        The claim decides whether they pass: too many are harmless.
         """
 
     async def say(self, lines: Sequence[LogLine]) -> None:

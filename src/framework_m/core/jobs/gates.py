@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import UnavailableError
 from framework_m.core.outage import Outage
 
 if TYPE_CHECKING:
-    from framework_m.core.interfaces.job_store import JobStore
+    from collections.abc import Mapping
+
+    from framework_m.core.interfaces.job_store import JobStore, Room
     from framework_m.core.outbox.relay import Relay
 
 logger = logging.getLogger(__name__)
@@ -28,6 +31,8 @@ class GateOpener:
         self._store = store
         self._relay = relay
         self._interval = interval
+        self._waiting: dict[str, tuple[str, float]] = {}
+        """By gate with room: who is first there, and since when."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, through outages and errors of any kind."""
@@ -51,16 +56,33 @@ class GateOpener:
         """Open what has room; how many seconds until the next look. Raises UnavailableError."""
         # Jittered, so that many processes do not look in step.
         wait = self._interval * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-        after = ""
+        after, waiting = "", self._waiting
+        self._waiting = {}
         while True:
-            opened = await self._store.open_gates(after)
-            if opened.ready:
-                await self._relay.publish(opened.ready)
-            if opened.wait is not None:
-                wait = min(wait, opened.wait.total_seconds())
-            after = opened.after
+            report = await self._store.look_at_gates(after)
+            places = {
+                room.gate: room.places for room in report.rooms if self._is_due(room, waiting)
+            }
+            if places:
+                await self._relay.publish(await self._store.let_through(places))
+            if report.wait is not None:
+                wait = min(wait, report.wait.total_seconds())
+            after = report.after
             if not after:
                 return wait
+
+    def _is_due(self, room: Room, waiting: Mapping[str, tuple[str, float]]) -> bool:
+        """A rate's at once. Another only where the same job has been first for a while.
+
+        Between a run and the next there always is room for a moment: letting in one more then
+        would be letting in somebody before it is his turn.
+        """
+        now = time.monotonic()
+        first, since = waiting.get(room.gate, ("", now))
+        if first != room.first:
+            since = now
+        self._waiting[room.gate] = (room.first, since)
+        return room.is_rate or now - since >= self._interval / 2
 
     async def _interrupt_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
