@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,9 +23,16 @@ class Crew:
     """Some workers, of which any may be killed and is replaced."""
 
     def __init__(
-        self, harness: Harness, stack: ExitStack, *, size: int = 2, **changed: str
+        self,
+        harness: Harness,
+        stack: ExitStack,
+        *,
+        size: int = 2,
+        app: str = "tests.support.application:app",
+        **changed: str,
     ) -> None:
         """`changed`: variables of their environment."""
+        self._app = app
         self._environment = {
             **harness.environment(),
             "FRAMEWORK_M_CONCURRENCY": str(CONCURRENCY),
@@ -34,15 +42,18 @@ class Crew:
         self._stack = stack
         self._workers = [self._hired() for _ in range(size)]
         self.kills = 0
+        self.killed_at: dict[int, float] = {}
+        """By process id: when it had been killed."""
 
     def kill_one(self) -> None:
         number = random.randrange(len(self._workers))
         self._workers[number].kill()
+        self.killed_at[self._workers[number].pid] = time.monotonic()
         self._workers[number] = self._hired()
         self.kills += 1
 
     def _hired(self) -> WorkerProcess:
-        worker = WorkerProcess(self._environment, self._output)
+        worker = WorkerProcess(self._environment, self._output, app=self._app)
         self._stack.callback(worker.end)
         return worker
 

@@ -1,6 +1,8 @@
 """Job functions with limits, that tests run in this process and in others."""
 
 import asyncio
+import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -57,3 +59,17 @@ async def fails_alone() -> None:
 @job
 async def free(number: int) -> int:
     return number
+
+
+@job(limits=[Concurrency(2, key="key")])
+async def told_by_key(key: str, log: Path) -> None:
+    """Say in the log when it starts and when it ends, on the clock that all processes share."""
+    run = f"{os.getpid()}.{time.monotonic()}"
+    _say(log, f"start {key} {run} {time.monotonic()}")
+    await asyncio.sleep(0.01)
+    _say(log, f"end {key} {run} {time.monotonic()}")
+
+
+def _say(log: Path, line: str) -> None:
+    with log.open("a") as file:
+        file.write(f"{line}\n")
