@@ -1,6 +1,8 @@
 """Threads and processes of one worker, called without one."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -48,10 +50,12 @@ class Pool(JobProcesses):
 
     def __init__(self, registry: JobRegistry, *, limit: int = 1, idle: float = 60) -> None:
         self.known = registry
+        self.cancellation = Cancellation()
         super().__init__(registry, Record(), limit=limit, log_lines=10, idle=idle)
 
     def begun(self, name: str, args: str) -> asyncio.Task[FinishedRun]:
-        return asyncio.create_task(self.run(self.known.get(name), claim(name, args)))
+        run = self.run(self.known.get(name), claim(name, args), self.cancellation)
+        return asyncio.create_task(run)
 
 
 @pytest.fixture
@@ -95,11 +99,25 @@ async def test_being_cancelled_kills_the_process_and_frees_its_place(
     async with asyncio.timeout(20):
         while not pids.exists():  # noqa: ASYNC110 - another process's file
             await asyncio.sleep(0.005)
+    pool.cancellation.request("by Ada")
     running.cancel()
     outcome = await running
-    assert (outcome.status, outcome.error) == (JobStatus.FAILED, "CancelledError")
+    assert (outcome.status, outcome.error) == (JobStatus.CANCELLED, "Cancel: by Ada")
     await gone(*map(int, pids.read_text().split()))
     assert (await waiting).result == "4"
+
+
+async def test_a_signal_to_end_is_the_workers_business(pool: Pool, tmp_path: Path) -> None:
+    """A service's SIGTERM goes to all of its processes, and the worker has a grace."""
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    running = pool.begun("waits_in_process", f'{{"log": "{log}", "gate": "{gate}"}}')
+    async with asyncio.timeout(20):
+        while not log.exists() or not log.read_text():  # noqa: ASYNC110 - another process's file
+            await asyncio.sleep(0.005)
+    [pid] = pool.pids
+    os.kill(pid, signal.SIGTERM)
+    gate.touch()
+    assert (await running).result == str(pid)
 
 
 async def test_modules_that_cannot_be_imported_are_named(registry: JobRegistry) -> None:

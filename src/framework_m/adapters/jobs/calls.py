@@ -55,6 +55,12 @@ class JobThreads:
         """Threads whose job has an outcome and which go on all the same, each in its slot."""
         return self._left
 
+    async def wait(self, seconds: float, *, but: Collection[asyncio.Future[Any]]) -> None:
+        """Until those that were left have ended, or so many seconds."""
+        left = [thread for thread in self._left if thread not in but]
+        if left:
+            await asyncio.wait(left, timeout=seconds)
+
     def call(
         self,
         job: RegisteredJob,

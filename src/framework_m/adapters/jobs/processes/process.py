@@ -48,7 +48,7 @@ class JobProcess:
     async def started(cls) -> JobProcess:
         """In a session of its own: a Ctrl-C is for the worker, and a kill for all it started.
 
-        Raises OSError.
+        Raises OSError, and ValueError or NotImplementedError where the system cannot do it.
         """
         ours, theirs = socket.socketpair()
         held, lifeline = os.pipe()
