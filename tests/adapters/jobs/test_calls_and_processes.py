@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from framework_m.core.errors import JobTimeoutError
 from framework_m.core.interfaces.job_store import Claim, FinishedRun, LogLine, ProgressReport
 from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.registry import JobRegistry
-from tests.support.pids import gone
+from tests.support.pids import gone, is_there
 
 
 class Record:
@@ -212,3 +213,28 @@ async def test_out_of_time_is_said_to_the_thread(registry: JobRegistry, tmp_path
         it.cancellation.check()
     gate.touch()
     await it.slot_is_free.wait()
+
+
+@pytest.mark.parametrize("by_the_kernel", [True, False])
+async def test_a_group_ends_when_its_lifeline_does(by_the_kernel: bool) -> None:
+    """Where the kernel does not do it (it is Linux that can), a thread does."""
+    program = (
+        "import subprocess, sys, time; from framework_m.adapters.jobs.processes import lifeline\n"
+        f"lifeline._BY_THE_KERNEL = {by_the_kernel}\n"
+        "lifeline.die_with_worker(int(sys.argv[1]))\n"
+        "print(subprocess.Popen(['sleep', '99']).pid, flush=True); time.sleep(99)"
+    )
+    held, ours = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(held)),
+        stdout=asyncio.subprocess.PIPE,
+        pass_fds=[held],
+        start_new_session=True,
+    )
+    os.close(held)
+    assert process.stdout is not None
+    grandchild = int(await process.stdout.readline())
+    assert is_there(grandchild)
+    os.close(ours)
+    assert await process.wait() == -signal.SIGKILL
+    await gone(grandchild)

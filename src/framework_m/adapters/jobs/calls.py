@@ -97,6 +97,7 @@ class JobThreads:
 
     def _leave(self, thread: asyncio.Future[Any], claim: Claim, why: str) -> None:
         if thread.done():
+            _heard(thread)
             return
         self._left.add(thread)
         name = f"{claim.job_name} {claim.job_id}"
@@ -111,8 +112,7 @@ class JobThreads:
 
     def _ended(self, name: str, since: float, thread: asyncio.Future[Any]) -> None:
         self._left.discard(thread)
-        if not thread.cancelled():
-            thread.exception()  # nobody else asks for it
+        _heard(thread)
         seconds = time.monotonic() - since
         logger.info("%s: its thread has ended after all, %.1f s later", name, seconds)
         self._on_end()
@@ -138,6 +138,12 @@ async def _ended_in_time(
                 raise
             _not_cancelled()
     return True
+
+
+def _heard(thread: asyncio.Future[Any]) -> None:
+    """asyncio complains of an error that nobody asks for, and nobody else does."""
+    if not thread.cancelled():
+        thread.exception()
 
 
 def _not_cancelled() -> None:

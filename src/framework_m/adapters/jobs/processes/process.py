@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from framework_m.adapters.jobs.processes.hearing import Hearing
     from framework_m.core.interfaces.job_store import Claim, FinishedRun
 
-_COMMAND = (sys.executable, "-P", "-m", "framework_m.adapters.jobs.processes")
-_LAST_WORDS = 1.0
+_COMMAND = (sys.executable, "-P", "-u", "-m", "framework_m.adapters.jobs.processes")
+"""Not finding modules in the folder at hand by mistake; what is printed is not held back."""
+_LAST_WORDS = 5.0
 """Seconds from the end of the connection to that of the process."""
 
 
