@@ -106,6 +106,17 @@ def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
     ]
 
 
+def test_the_page_on_jobs_counts_primes_in_a_process(tmp_path: Path) -> None:
+    [program] = [
+        file
+        for file in write_files(ROOT / "docs" / "jobs.md", tmp_path)
+        if file.name == "count_primes.py"
+    ]
+    shown = run([sys.executable, str(program)], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout == "168 ['the largest is 997']\n"
+
+
 def test_the_page_on_access_runs_as_shown(tmp_path: Path) -> None:
     page = ROOT / "docs" / "access.md"
     *_, write = write_files(page, tmp_path)

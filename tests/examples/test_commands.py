@@ -21,7 +21,7 @@ DETACHED = "import subprocess, time, os; print(subprocess.Popen(['sleep', '1000'
 
 @pytest.fixture
 async def app(sqlite: Harness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FrameworkM]:
-    monkeypatch.setenv("COMMANDS_ALLOWED", f"{PYTHON}:sh:yes:no-such-program")
+    monkeypatch.setenv("COMMANDS_ALLOWED", f"{PYTHON}:sh:yes:no-such-program:./no-such-program")
     monkeypatch.setenv("DATABASE_PASSWORD", "secret")
     async with sqlite.application(["commands.jobs"], stop_grace=0) as app:
         yield app
@@ -109,6 +109,7 @@ async def test_what_is_not_allowed_or_not_there_fails_at_once(
     async with app.worker():
         errors = [(await sqlite.ended(await run_command.enqueue(argv))).error for argv in refused]
         missing = await sqlite.ended(await run_command.enqueue(["no-such-program"]))
+        assert (await ran(app, "./no-such-program")).exit_code == 127
         monkeypatch.delenv("COMMANDS_ALLOWED")
         by_default = await sqlite.ended(await run_command.enqueue(["sh"]))
     assert [(error or "").partition(" may not be run")[0] for error in errors] == [
@@ -164,6 +165,36 @@ async def test_a_program_that_is_out_of_time_and_deaf_is_killed(
             async with asyncio.timeout(0):
                 await it.exit_code()
     await gone(it.pid, int(said[0]))
+
+
+async def test_a_program_does_not_outlive_the_process_that_runs_it() -> None:
+    starter = (
+        "import asyncio, os, sys; from commands.running import running\n"
+        "async def main():\n"
+        "    async with running(sys.argv[1:], None, os.environ, out=print, err=print) as it:\n"
+        "        await it.exit_code()\n"
+        "asyncio.run(main())"
+    )
+    program = f"import os; print(os.getpid()); {DETACHED}; time.sleep(99)"
+    process = await asyncio.create_subprocess_exec(
+        *(PYTHON, "-u", "-c", starter, PYTHON, "-c", program),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    pids = [int(await process.stdout.readline()) for _ in range(2)]
+    assert all(map(is_there, pids))
+    process.kill()
+    await process.wait()
+    await gone(*pids)
+
+
+async def test_a_program_ends_as_it_would_in_a_shell(app: FrameworkM) -> None:
+    """Python ignores SIGPIPE, and what it starts would too."""
+    async with app.worker():
+        handle = await run_command.enqueue(["sh", "-c", "yes | head -n 1; kill -9 $$"])
+        assert (await handle.result(timeout=20)).exit_code == -9
+        assert [line.message for line in await app.jobs.lines(handle)] == ["y"]
 
 
 async def test_nothing_is_left_of_a_start_that_is_cancelled() -> None:

@@ -61,6 +61,11 @@ def plain(n: int) -> str:
     return str(n)
 
 
+@job(executor="process", timeout=5)
+def elsewhere(ctx: JobContext, n: int) -> str:
+    return str(n)
+
+
 async def use(app: FrameworkM) -> None:
     """What users write; never run."""
     invoice = Invoice(customer="Ada", total=Decimal(1))
@@ -87,6 +92,9 @@ async def use(app: FrameworkM) -> None:
     assert_type(many, Sequence[JobHandle[str]])
     assert_type(await app.jobs.enqueue(plain, 1), JobHandle[str])
 
+    assert_type(await elsewhere.enqueue(1), JobHandle[str])
+    await elsewhere.enqueue("one")  # type: ignore[arg-type]
+    job(executor="fiber")  # type: ignore[call-overload]
     await bare.enqueue(1)  # type: ignore[arg-type]
     await bare.options(delay=5).enqueue(1)  # type: ignore[arg-type]
     await plain.enqueue_many([plain.call("one")])  # type: ignore[arg-type]

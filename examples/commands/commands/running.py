@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from commands import leash
 from commands.lines import Lines
 
 GRACE = 3.0
@@ -28,7 +31,8 @@ async def running(
 ) -> AsyncIterator["Program"]:
     """A program, in a session of its own, with nothing on stdin; its lines are said as they come.
 
-    It and all that it started are gone after the block, however that ends.
+    It and all that it started are gone after the block, however that ends, and on Linux also when
+    this process is killed.
     Raises OSError, ValueError if it cannot be started.
     """
     starting = asyncio.create_task(_started(argv, cwd, environment, out, err))
@@ -43,10 +47,15 @@ class Program:
     """One that runs, as the leader of a process group."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, streams: Sequence["_Stream"], says: Sequence[Say]
+        self,
+        process: asyncio.subprocess.Process,
+        streams: Sequence["_Stream"],
+        says: Sequence[Say],
+        resources: contextlib.ExitStack,
     ) -> None:
         self._process = process
         self._streams = streams
+        self._resources = resources
         self._readings = [
             asyncio.create_task(stream.read(say)) for stream, say in zip(streams, says, strict=True)
         ]
@@ -78,8 +87,7 @@ class Program:
         for reading in self._readings:  # of what somebody outside the group holds open
             reading.cancel()
         await asyncio.gather(*self._readings, return_exceptions=True)
-        for stream in self._streams:
-            stream.close()
+        self._resources.close()
 
     def _signal(self, number: signal.Signals) -> bool:
         try:
@@ -139,25 +147,31 @@ def _say_all(lines: Iterable[str], say: Say) -> int:
 async def _started(
     argv: Sequence[str], cwd: str | None, environment: Mapping[str, str], out: Say, err: Say
 ) -> Program:
-    streams = [await _Stream.opened(), await _Stream.opened()]
-    try:
+    _require(argv[0], environment)
+    with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+        held, lifeline = os.pipe()
+        theirs.callback(os.close, held)
+        ours.callback(os.close, lifeline)
+        streams = [await _Stream.opened(), await _Stream.opened()]
+        for stream in streams:
+            theirs.callback(os.close, stream.other_end)
+            ours.callback(stream.close)
         process = await asyncio.create_subprocess_exec(
-            *argv,
+            *(sys.executable, "-I", "-S", leash.__file__, str(held), *argv),
             cwd=cwd,
             env=dict(environment),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=streams[0].other_end,
             stderr=streams[1].other_end,
+            pass_fds=[held],
             start_new_session=True,
         )
-    except BaseException:
-        for stream in streams:
-            stream.close()
-        raise
-    finally:
-        for stream in streams:
-            os.close(stream.other_end)
-    return Program(process, streams, [out, err])
+        return Program(process, streams, [out, err], ours.pop_all())
+
+
+def _require(name: str, environment: Mapping[str, str]) -> None:
+    if "/" not in name and shutil.which(name, path=environment.get("PATH")) is None:
+        raise FileNotFoundError(f"PATH leads to no program {name!r}")
 
 
 async def _ended(starting: asyncio.Task[Program]) -> None:

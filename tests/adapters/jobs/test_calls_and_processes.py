@@ -1,6 +1,9 @@
 """Threads and processes of one worker, called without one."""
 
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -15,7 +18,7 @@ from framework_m.core.errors import JobTimeoutError
 from framework_m.core.interfaces.job_store import Claim, FinishedRun, LogLine, ProgressReport
 from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.registry import JobRegistry
-from tests.support.pids import gone
+from tests.support.pids import gone, is_there
 
 
 class Record:
@@ -48,10 +51,12 @@ class Pool(JobProcesses):
 
     def __init__(self, registry: JobRegistry, *, limit: int = 1, idle: float = 60) -> None:
         self.known = registry
+        self.cancellation = Cancellation()
         super().__init__(registry, Record(), limit=limit, log_lines=10, idle=idle)
 
     def begun(self, name: str, args: str) -> asyncio.Task[FinishedRun]:
-        return asyncio.create_task(self.run(self.known.get(name), claim(name, args)))
+        run = self.run(self.known.get(name), claim(name, args), self.cancellation)
+        return asyncio.create_task(run)
 
 
 @pytest.fixture
@@ -95,11 +100,25 @@ async def test_being_cancelled_kills_the_process_and_frees_its_place(
     async with asyncio.timeout(20):
         while not pids.exists():  # noqa: ASYNC110 - another process's file
             await asyncio.sleep(0.005)
+    pool.cancellation.request("by Ada")
     running.cancel()
     outcome = await running
-    assert (outcome.status, outcome.error) == (JobStatus.FAILED, "CancelledError")
+    assert (outcome.status, outcome.error) == (JobStatus.CANCELLED, "Cancel: by Ada")
     await gone(*map(int, pids.read_text().split()))
     assert (await waiting).result == "4"
+
+
+async def test_a_signal_to_end_is_the_workers_business(pool: Pool, tmp_path: Path) -> None:
+    """A service's SIGTERM goes to all of its processes, and the worker has a grace."""
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    running = pool.begun("waits_in_process", f'{{"log": "{log}", "gate": "{gate}"}}')
+    async with asyncio.timeout(20):
+        while not log.exists() or not log.read_text():  # noqa: ASYNC110 - another process's file
+            await asyncio.sleep(0.005)
+    [pid] = pool.pids
+    os.kill(pid, signal.SIGTERM)
+    gate.touch()
+    assert (await running).result == str(pid)
 
 
 async def test_modules_that_cannot_be_imported_are_named(registry: JobRegistry) -> None:
@@ -194,3 +213,28 @@ async def test_out_of_time_is_said_to_the_thread(registry: JobRegistry, tmp_path
         it.cancellation.check()
     gate.touch()
     await it.slot_is_free.wait()
+
+
+@pytest.mark.parametrize("by_the_kernel", [True, False])
+async def test_a_group_ends_when_its_lifeline_does(by_the_kernel: bool) -> None:
+    """Where the kernel does not do it (it is Linux that can), a thread does."""
+    program = (
+        "import subprocess, sys, time; from framework_m.adapters.jobs.processes import lifeline\n"
+        f"lifeline._BY_THE_KERNEL = {by_the_kernel}\n"
+        "lifeline.die_with_worker(int(sys.argv[1]))\n"
+        "print(subprocess.Popen(['sleep', '99']).pid, flush=True); time.sleep(99)"
+    )
+    held, ours = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(held)),
+        stdout=asyncio.subprocess.PIPE,
+        pass_fds=[held],
+        start_new_session=True,
+    )
+    os.close(held)
+    assert process.stdout is not None
+    grandchild = int(await process.stdout.readline())
+    assert is_there(grandchild)
+    os.close(ours)
+    assert await process.wait() == -signal.SIGKILL
+    await gone(grandchild)

@@ -55,6 +55,12 @@ class JobThreads:
         """Threads whose job has an outcome and which go on all the same, each in its slot."""
         return self._left
 
+    async def wait(self, seconds: float, *, but: Collection[asyncio.Future[Any]]) -> None:
+        """Until those that were left have ended, or so many seconds."""
+        left = [thread for thread in self._left if thread not in but]
+        if left:
+            await asyncio.wait(left, timeout=seconds)
+
     def call(
         self,
         job: RegisteredJob,
@@ -91,6 +97,7 @@ class JobThreads:
 
     def _leave(self, thread: asyncio.Future[Any], claim: Claim, why: str) -> None:
         if thread.done():
+            _heard(thread)
             return
         self._left.add(thread)
         name = f"{claim.job_name} {claim.job_id}"
@@ -105,8 +112,7 @@ class JobThreads:
 
     def _ended(self, name: str, since: float, thread: asyncio.Future[Any]) -> None:
         self._left.discard(thread)
-        if not thread.cancelled():
-            thread.exception()  # nobody else asks for it
+        _heard(thread)
         seconds = time.monotonic() - since
         logger.info("%s: its thread has ended after all, %.1f s later", name, seconds)
         self._on_end()
@@ -132,6 +138,12 @@ async def _ended_in_time(
                 raise
             _not_cancelled()
     return True
+
+
+def _heard(thread: asyncio.Future[Any]) -> None:
+    """asyncio complains of an error that nobody asks for, and nobody else does."""
+    if not thread.cancelled():
+        thread.exception()
 
 
 def _not_cancelled() -> None:

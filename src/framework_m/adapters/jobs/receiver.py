@@ -9,7 +9,6 @@ ones too, and prefetched messages are stranded by a graceful stop.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,7 @@ from framework_m.core.outage import Outage
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
 
     from framework_m.core.interfaces.job_queue import Delivery
@@ -231,7 +230,7 @@ class JobReceiver(Receiver):
         if job is None:
             return execution.parked(claim, UnknownJobError(claim.job_name))
         if job.executor == "process":
-            return await self._processes.run(job, claim)
+            return await self._processes.run(job, claim, run.cancellation)
         try:
             values = job.arguments.load(claim.args)
         except ArgumentError as error:
@@ -263,7 +262,7 @@ class JobReceiver(Receiver):
             target = self._threads.call(job, claim, run.cancellation, lambda: run.unwanted)
         result = await self.run_task(target, message)
         if result.error is not None:
-            return execution.raised(job, claim, result.error)
+            return execution.raised(job, claim, run.cancellation.meant_by(result.error))
         return execution.succeeded(job, claim, result.return_value)
 
     async def _finish_running(self) -> None:
@@ -275,8 +274,12 @@ class JobReceiver(Receiver):
         if not left:
             return
         logger.warning("stopping: %d jobs go back to the queue unfinished", len(left))
+        deaf = frozenset(self._threads.left)
         self._cancel(left)
-        await self._wait_for_runs(_AFTER_CANCEL, self._threads.left)
+        until = asyncio.get_running_loop().time() + _AFTER_CANCEL
+        await self._wait_for_runs(_AFTER_CANCEL)
+        # Threads that notice do not overlap with the next run of their job.
+        await self._threads.wait(until - asyncio.get_running_loop().time(), but=deaf)
         deliveries = [run.delivery for run in left]
         try:
             await self._ports.store.release([delivery.claim for delivery in deliveries])
@@ -284,11 +287,10 @@ class JobReceiver(Receiver):
         except UnavailableError as error:
             logger.warning("could not give jobs back (%s): they wait for their lease", error)
 
-    async def _wait_for_runs(self, seconds: float, *also: Iterable[asyncio.Future[Any]]) -> None:
+    async def _wait_for_runs(self, seconds: float) -> None:
         runners = [run.runner for run in self._runs.values() if run.runner is not None]
-        ends: list[asyncio.Future[Any]] = [*runners, *itertools.chain(*also)]
-        if ends:
-            await asyncio.wait(ends, timeout=seconds)
+        if runners:
+            await asyncio.wait(runners, timeout=seconds)
 
     def _claims_lost(self, job_ids: frozenset[str]) -> None:
         lost = [self._runs[job_id] for job_id in job_ids if job_id in self._runs]

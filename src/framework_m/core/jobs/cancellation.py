@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from framework_m.core.jobs.control import Cancel
 
 
@@ -21,6 +23,12 @@ class Cancellation:
         """The first reason counts."""
         if self._reason is None:
             self._reason = reason
+
+    def meant_by(self, error: BaseException) -> BaseException:
+        """What an interruption says of the run: that it was cancelled, if that was asked for."""
+        if self._reason is not None and isinstance(error, asyncio.CancelledError):
+            return Cancel(self._reason)
+        return error
 
     def check(self) -> None:
         """Raises Cancel once it was requested."""

@@ -119,6 +119,7 @@ class _Worker:
         self._connection.set_inheritable(False)
         self._pid = os.getpid()
         self._sending = threading.Lock()
+        self._reporting = threading.Lock()
         self._report: ProgressReport | None = None
         self._progress = threading.Event()
         threading.Thread(target=self._keep_reporting, name="progress", daemon=True).start()
@@ -144,9 +145,11 @@ class _Worker:
         self._progress.set()
 
     def flush(self) -> None:
-        report, self._report = self._report, None
-        if report is not None:
-            self.send(report_message(report))
+        """Returns when what was reported before is sent: no outcome overtakes it."""
+        with self._reporting:
+            report, self._report = self._report, None
+            if report is not None:
+                self.send(report_message(report))
 
     def _keep_reporting(self) -> None:
         while True:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from framework_m.adapters.jobs.processes.frames import Message
     from framework_m.adapters.jobs.processes.hearing import Record
     from framework_m.core.interfaces.job_store import Claim, FinishedRun
+    from framework_m.core.jobs.cancellation import Cancellation
     from framework_m.core.jobs.registry import JobRegistry, RegisteredJob
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,9 @@ class JobProcesses:
         """Of those that are there now."""
         return frozenset(process.pid for process in self._all if process.is_alive)
 
-    async def run(self, job: RegisteredJob, claim: Claim) -> FinishedRun:
+    async def run(
+        self, job: RegisteredJob, claim: Claim, cancellation: Cancellation
+    ) -> FinishedRun:
         """Its outcome. When its time is over, or when cancelled, its process is killed.
 
         As with jobs that run elsewhere, being cancelled is an outcome, and is not raised.
@@ -63,7 +66,7 @@ class JobProcesses:
             async with self._places, self._warm(job) as process:
                 return await self._within_time(job, claim, process)
         except (JobProcessDiedError, JobTimeoutError, asyncio.CancelledError) as error:
-            return execution.raised(job, claim, error)
+            return execution.raised(job, claim, cancellation.meant_by(error))
 
     async def close(self) -> None:
         """End them all."""
@@ -107,7 +110,7 @@ class JobProcesses:
     async def _started(self, job_name: str) -> JobProcess:
         try:
             process = await JobProcess.started()
-        except OSError as error:
+        except (OSError, ValueError, NotImplementedError) as error:
             raise JobProcessDiedError(job_name, f"could not start: {error}") from error
         self._all = {known for known in self._all if known.is_alive} | {process}
         try:
@@ -125,7 +128,7 @@ class JobProcesses:
 
     def _opening(self) -> Message:
         return {
-            "path": sys.path,
+            "path": [str(folder) for folder in sys.path],
             "modules": self._registry.modules,
             "default_retries": self._registry.default_retries,
             "default_timeout": self._registry.default_timeout,

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from framework_m.adapters.jobs.processes.hearing import Hearing
     from framework_m.core.interfaces.job_store import Claim, FinishedRun
 
-_COMMAND = (sys.executable, "-P", "-m", "framework_m.adapters.jobs.processes")
-_LAST_WORDS = 1.0
+_COMMAND = (sys.executable, "-P", "-u", "-m", "framework_m.adapters.jobs.processes")
+"""Not finding modules in the folder at hand by mistake; what is printed is not held back."""
+_LAST_WORDS = 5.0
 """Seconds from the end of the connection to that of the process."""
 
 
@@ -48,7 +49,7 @@ class JobProcess:
     async def started(cls) -> JobProcess:
         """In a session of its own: a Ctrl-C is for the worker, and a kill for all it started.
 
-        Raises OSError.
+        Raises OSError, and ValueError or NotImplementedError where the system cannot do it.
         """
         ours, theirs = socket.socketpair()
         held, lifeline = os.pipe()
