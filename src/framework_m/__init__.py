@@ -51,9 +51,11 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.decorator import job
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.limits import Concurrency, Rate
+    from framework_m.core.jobs.priority import Priority
     from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.retry import Backoff
     from framework_m.core.jobs.states import JobStatus
+    from framework_m.core.jobs.unique import Unique
     from framework_m.core.transaction import Transaction
     from framework_m.settings import Settings
 
@@ -96,6 +98,7 @@ __all__ = [
     "LinkError",
     "NotFoundError",
     "Page",
+    "Priority",
     "Queue",
     "QueueInfo",
     "QueueOrder",
@@ -106,6 +109,7 @@ __all__ = [
     "Settings",
     "Snooze",
     "Transaction",
+    "Unique",
     "User",
     "acting_as",
     "job",
@@ -150,6 +154,7 @@ _HOMES = {
     "LinkError": "framework_m.core.errors",
     "NotFoundError": "framework_m.core.errors",
     "Page": "framework_m.core.interfaces.repository",
+    "Priority": "framework_m.core.jobs.priority",
     "Queue": "framework_m.core.doctypes.queue",
     "QueueInfo": "framework_m.core.doctypes.queue",
     "QueueOrder": "framework_m.core.jobs.queue_order",
@@ -160,6 +165,7 @@ _HOMES = {
     "Settings": "framework_m.settings",
     "Snooze": "framework_m.core.jobs.control",
     "Transaction": "framework_m.core.transaction",
+    "Unique": "framework_m.core.jobs.unique",
     "User": "framework_m.core.identity",
     "acting_as": "framework_m.core.identity",
     "job": "framework_m.core.jobs.decorator",

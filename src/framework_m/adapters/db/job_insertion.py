@@ -6,9 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Float, bindparam, insert
+from sqlalchemy.dialects import postgresql, sqlite
 
+from framework_m.adapters.db.job_unique_sql import holders_of, worth_another_try
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
+from framework_m.core.errors import DatabaseUnavailableError
 from framework_m.core.jobs.states import JobStatus
+from framework_m.core.jobs.unique import state_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,31 +20,104 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.job_store import NewJob
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
-_NEW = insert(job_log).values(
-    enqueued_at=database_now(),
-    scheduled_at=database_now(),
-    updated_at=database_now(),
-    attempt=0,
-    claim_no=0,
-    rescues=0,
-)
-_NEW_DELAYED = _NEW.values(scheduled_at=database_now(bindparam("delay", type_=Float)))
-_NEW_LATER = _NEW.values(scheduled_at=bindparam("due_at", type_=UtcDateTime()))
+_Statements = dict[str, Any]
+_AT_ONCE, _DELAYED, _LATER = "at once", "delayed", "later"
+_TRIES = 10
 
 
-async def insert_jobs(unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
-    """Raises DatabaseUnavailableError."""
-    rows: dict[Any, list[dict[str, Any]]] = {}
+def _statements(new: Any) -> _Statements:
+    new = new.values(
+        enqueued_at=database_now(),
+        scheduled_at=database_now(),
+        updated_at=database_now(),
+        attempt=0,
+        claim_no=0,
+        rescues=0,
+    )
+    return {
+        _AT_ONCE: new,
+        _DELAYED: new.values(scheduled_at=database_now(bindparam("delay", type_=Float))),
+        _LATER: new.values(scheduled_at=bindparam("due_at", type_=UtcDateTime())),
+    }
+
+
+def _only_ones(new: Any) -> _Statements:
+    """The same for jobs that others may keep out: those come to nothing."""
+    lock = job_log.c.unique_lock
+    only = new.values(unique_until=database_now(bindparam("lasts", type_=Float)))
+    only = only.on_conflict_do_nothing(index_elements=[lock], index_where=lock.is_not(None))
+    return _statements(only.returning(job_log.c.name))
+
+
+_NEW = _statements(insert(job_log))
+_NEW_ONLY = {
+    True: _only_ones(postgresql.insert(job_log)),
+    False: _only_ones(sqlite.insert(job_log)),
+}
+
+
+async def insert_jobs(
+    unit: UnitOfWorkProtocol, jobs: Sequence[NewJob], *, is_postgresql: bool
+) -> Sequence[str]:
+    """The id of each: its own, or that of the job that keeps it out.
+
+    Raises DatabaseUnavailableError.
+    """
+    await _insert(unit, _NEW, [job for job in jobs if job.unique is None])
+    # In one order, so that no two transactions wait for each other.
+    locked = sorted((job for job in jobs if job.unique is not None), key=_key)
+    if not locked:
+        return [job.job_id for job in jobs]
+    with worth_another_try():
+        holders = await _insert_only(unit, _NEW_ONLY[is_postgresql], locked)
+    return [job.job_id if job.unique is None else holders[_key(job)] for job in jobs]
+
+
+async def _insert_only(
+    unit: UnitOfWorkProtocol, statements: _Statements, jobs: Sequence[NewJob]
+) -> dict[str, str]:
+    """By key: the one job that has it."""
+    left: dict[str, NewJob] = {}
     for job in jobs:
-        rows.setdefault(_insertion(job), []).append(_row(job))
-    for statement, some in rows.items():
-        await unit.execute(statement, some)
+        left.setdefault(_key(job), job)
+    holders: dict[str, str] = {}
+    for _ in range(_TRIES):
+        written = set(await _insert(unit, statements, list(left.values())))
+        holders |= {key: job.job_id for key, job in left.items() if job.job_id in written}
+        kept_out = [key for key in left if key not in holders]
+        if kept_out:
+            holders |= await holders_of(unit, kept_out)
+        # Who is left was kept out by a job that has ended, or whose time was over.
+        left = {key: job for key, job in left.items() if key not in holders}
+        if not left:
+            return holders
+    key = next(iter(left))
+    raise DatabaseUnavailableError(f"try again: the unique key {key!r} changes hands all the time")
 
 
-def _insertion(job: NewJob) -> Any:
+async def _insert(
+    unit: UnitOfWorkProtocol, statements: _Statements, jobs: Sequence[NewJob]
+) -> list[str]:
+    """What the statements return."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for job in jobs:
+        rows.setdefault(_kind(job), []).append(_row(job))
+    returned: list[str] = []
+    for kind, some in rows.items():
+        result = await unit.execute(statements[kind], some)
+        if result.returns_rows:
+            returned += result.scalars()
+    return returned
+
+
+def _key(job: NewJob) -> str:
+    return "" if job.unique is None else job.unique.key
+
+
+def _kind(job: NewJob) -> str:
     if job.delay is not None:
-        return _NEW_DELAYED
-    return _NEW if job.due_at is None else _NEW_LATER
+        return _DELAYED
+    return _AT_ONCE if job.due_at is None else _LATER
 
 
 def _row(job: NewJob) -> dict[str, Any]:
@@ -67,4 +144,17 @@ def _row(job: NewJob) -> dict[str, Any]:
         "retry_of": job.retry_of,
         "gates": json.dumps(job.gates) if job.gates else None,
         "blocked_on": job.blocked_on,
+        **_lock(job),
+    }
+
+
+def _lock(job: NewJob) -> dict[str, Any]:
+    lock = job.unique
+    if lock is None:
+        return {}
+    return {
+        "unique_key": lock.key,
+        "unique_lock": lock.key,
+        "unique_states": state_bits(lock.states),
+        "lasts": None if lock.lasts is None else lock.lasts.total_seconds(),
     }

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from framework_m.adapters.db.job_rescue_sql import attempts
+from framework_m.adapters.db.job_unique_sql import lock_after
 from framework_m.adapters.db.schema import (
     UtcDateTime,
     database_now,
@@ -36,6 +37,7 @@ from framework_m.core.doctypes.job_log import JobAttempt, JobLog
 from framework_m.core.identity import User
 from framework_m.core.interfaces.job_store import Claim, Dispatch, Standing
 from framework_m.core.jobs.states import WAITING, JobStatus
+from framework_m.core.jobs.unique import state_bits
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -65,6 +67,8 @@ _CLAIM_COLUMNS = (
     _row.trace_context,
     _row.scheduled_at,
     _row.gates,
+    _row.unique_lock,
+    _row.unique_states,
 )
 
 
@@ -123,7 +127,14 @@ _FENCE = held(bindparam("job_id"), bindparam("held_claim_no"))
 END = (
     update(job_log)
     .where(_FENCE)
-    .values({**_FINISHING, _row.result: bindparam("new_result"), _row.completed_at: database_now()})
+    .values(
+        {
+            **_FINISHING,
+            _row.result: bindparam("new_result"),
+            _row.completed_at: database_now(),
+            _row.unique_lock: lock_after(bindparam("status_bit", type_=Integer)),
+        }
+    )
 )
 WAIT = (
     update(job_log)
@@ -189,7 +200,7 @@ def finish_parameters(run: FinishedRun) -> dict[str, Any]:
         "new_traceback": run.traceback,
     }
     if run.status.is_terminal:
-        return {**common, "new_result": run.result}
+        return {**common, "new_result": run.result, "status_bit": state_bits([run.status])}
     wait = run.retry_after.total_seconds() if run.retry_after else 0.0
     refund = int(not run.spends_attempt)
     return {**common, "wait": wait, "refund": refund, "new_blocked_on": run.blocked_on}

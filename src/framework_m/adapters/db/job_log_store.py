@@ -14,6 +14,7 @@ from framework_m.adapters.db import job_rescue_sql as rescue_sql
 from framework_m.adapters.db import queue_sql
 from framework_m.adapters.db.job_gates import JobGates
 from framework_m.adapters.db.job_insertion import insert_jobs
+from framework_m.adapters.db.job_unique_sql import release_at_start
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_line, job_log
 from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, WorkerDiedError
 from framework_m.core.ids import uuid7
@@ -76,11 +77,12 @@ class JobLogStore:
         self.tell_ended: JobEvents | None = None
         """Publishes that jobs have ended, from the transaction in which they did."""
 
-    async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
-        await insert_jobs(unit, jobs)
+    async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> Sequence[str]:
+        ids = await insert_jobs(unit, jobs, is_postgresql=self._database.is_postgresql)
         if self._notify_channel:
             for queue in {job.queue for job in jobs}:
                 await unit.execute(select(func.pg_notify(self._notify_channel, queue)))
+        return ids
 
     async def claim_due(self, terms: ClaimTerms, limit: int) -> Sequence[Claim]:
         claims: list[Claim] = []
@@ -96,7 +98,7 @@ class JobLogStore:
                 )
                 rows = (await connection.execute(sql.claim(terms, self._among(due)))).all()
                 admission = await self._admitted(connection, rows)
-                claims.extend(self._claims(rows, admission))
+                claims.extend(await self._begun(connection, rows, admission))
                 if admission is not None:
                     admissions.append(admission)
                     if admission.blocked:
@@ -112,8 +114,9 @@ class JobLogStore:
             which = and_(_row.name.in_(job_ids), sql.is_due(), queue_sql.is_in_open_queue())
             rows = (await connection.execute(sql.claim(terms, which))).all()
             admission = await self._admitted(connection, rows)
+            claims = await self._begun(connection, rows, admission)
         await self._told([admission] if admission else [])
-        return self._claims(rows, admission)
+        return claims
 
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
         ended = [run for run in runs if run.status.is_terminal]
@@ -331,11 +334,13 @@ class JobLogStore:
         await self._announce(connection, {job.queue for job in admission.ready})
         return admission
 
-    def _claims(self, rows: Sequence[Any], admission: Admission | None) -> Sequence[Claim]:
-        if admission is None:
-            return sql.claims(rows)
-        passed = [row for row in rows if row.name not in admission.blocked]
-        return sql.claims(passed, admission.taken)
+    async def _begun(
+        self, connection: Any, rows: Sequence[Any], admission: Admission | None
+    ) -> Sequence[Claim]:
+        blocked = admission.blocked if admission else {}
+        begun = [row for row in rows if row.name not in blocked]
+        await release_at_start(connection, begun)
+        return sql.claims(begun, admission.taken if admission else None)
 
     async def _leave_gates(
         self, connection: Any, runs: Sequence[FinishedRun]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Insert, Text, case, insert, literal, literal_column, null, select, update
 
+from framework_m.adapters.db.job_unique_sql import lock_after_end
 from framework_m.adapters.db.schema import database_now, job_attempt, job_log
 from framework_m.core.jobs.states import JobStatus
 
@@ -98,6 +99,7 @@ def poison(job_id: str, error: str) -> Update:
                 _row.error: error,
                 _row.traceback: None,
                 _row.completed_at: database_now(),
+                _row.unique_lock: lock_after_end(JobStatus.FAILED),
             }
         )
     )

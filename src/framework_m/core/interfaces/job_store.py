@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+    from framework_m.core.jobs.unique import UniqueLock
     from framework_m.core.wakeup import Wakeup
 
 
@@ -37,6 +38,8 @@ class NewJob:
     """The finished job that it runs again."""
     gates: tuple[str, ...] = ()
     """The limits per key that it has to pass: see core.jobs.limits."""
+    unique: UniqueLock | None = None
+    """What keeps others out."""
     blocked_on: str | None = None
     """The gate at which it waits from the start: others of the same call fill it."""
     delay: timedelta | None = None
@@ -218,8 +221,12 @@ class JobStore(Protocol):
     rates_closed: Wakeup
     """Called when a job has begun to wait for a rate limit, which opens by itself."""
 
-    async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
-        """Write new jobs in the caller's transaction."""
+    async def insert(self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> Sequence[str]:
+        """Write new jobs in the caller's transaction; the id of each.
+
+        Its own, or that of the job whose unique lock keeps it out: then nothing was written.
+        Where that one is part of another transaction, this waits until that has ended.
+        """
 
     async def claim_due(self, terms: ClaimTerms, limit: int) -> Sequence[Claim]:
         """Claim up to `limit` due jobs of queues that are not paused. Committed on return.

@@ -11,7 +11,9 @@ from framework_m.core.jobs.executors import JobExecutor
 from framework_m.core.jobs.function import JobFunction
 from framework_m.core.jobs.limits import Limit
 from framework_m.core.jobs.options import JobOptions
+from framework_m.core.jobs.priority import Priority
 from framework_m.core.jobs.retry import BackoffFunction, Errors
+from framework_m.core.jobs.unique import Unique
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,7 +56,9 @@ def job(
     retries: int | None = None,
     timeout: float | None = None,
     executor: JobExecutor | None = None,
+    priority: int = Priority.NORMAL,
     limits: Iterable[Limit] = (),
+    unique: Unique | bool = False,
     backoff: BackoffFunction | None = None,
     retry_on: type[BaseException] | Errors = (),
     discard_on: type[BaseException] | Errors = (),
@@ -70,7 +74,9 @@ def job(
     retries: int | None = None,
     timeout: float | None = None,
     executor: JobExecutor | None = None,
+    priority: int = Priority.NORMAL,
     limits: Iterable[Limit] = (),
+    unique: Unique | bool = False,
     backoff: BackoffFunction | None = None,
     retry_on: type[BaseException] | Errors = (),
     discard_on: type[BaseException] | Errors = (),
@@ -90,8 +96,11 @@ def job(
     executor: where it runs: "async", in the worker's event loop, as coroutine functions do;
         "thread", as plain ones do; or "process", for plain functions that keep a processor busy or
         may have to be stopped by force. Such a one has no services of the application.
+    priority: which of the queue's jobs go first: `Priority.URGENT`, NORMAL, LOW or BULK.
     limits: how many runs at once, and how often, over all workers: `Concurrency(2)`,
         `Concurrency(1, key="customer")`, `Rate(10, per=60)`. Who finds one closed holds no slot.
+    unique: only one job with the same arguments at a time: asking for another returns the first.
+        `Unique(by=("invoice",))` looks at some arguments, and has states and a period.
     backoff: the wait before another attempt: `Backoff(min=…, max=…)`, or a function of the attempt
         that failed (from 1) and its error that returns seconds or a timedelta.
     retry_on: the errors worth another attempt; every Exception by default. Name the passing ones:
@@ -108,7 +117,9 @@ def job(
         retries=retries,
         timeout=timeout,
         executor=executor,
+        priority=priority,
         limits=tuple(limits),
+        unique=Unique() if unique is True else unique or None,
         backoff=backoff,
         retry_on=_errors(retry_on),
         discard_on=_errors(discard_on),

@@ -75,15 +75,21 @@ class JobRequest(Generic[P, R]):
         retries: int | None = None,
         tags: Iterable[str] | None = None,
         correlation_id: str | None = None,
+        priority: int | None = None,
+        unique_key: str | None = None,
     ) -> JobRequest[P, R]:
         """The same function with other options for a run: `f.options(delay=60).enqueue(…)`.
 
         delay: wait so long first: seconds or a timedelta, by the database's clock. The wait is
             stored: it holds no worker, and survives every restart.
         at: an aware datetime before which it does not start; at once if that has passed.
-        queue, retries: instead of the function's own.
+        queue, retries, priority: instead of the function's own.
         tags: up to 20 words to find it by.
         correlation_id: instead of that of the job which enqueues it, or its own id.
+
+        unique_key: keeps other jobs of this function with the same key out, as long as the
+            function's `Unique` says (until it has ended, by default); instead of a key made of
+            its arguments. Who asks for another gets the handle of the first.
 
         Raises ArgumentError that names each option which makes no sense.
         """
@@ -95,6 +101,8 @@ class JobRequest(Generic[P, R]):
             "retries": retries,
             "tags": None if tags is None else tuple(tags),
             "correlation_id": correlation_id,
+            "priority": priority,
+            "unique_key": unique_key,
         }
         changed = {option: value for option, value in given.items() if value is not None}
         return JobRequest(self._function, replace(self._options, **changed).checked(name))

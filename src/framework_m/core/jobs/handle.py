@@ -28,12 +28,15 @@ class JobSource(Protocol):
 class JobHandle(str, Generic[R]):
     """A job id (it is a `str`) that can ask for the job's status and result."""
 
-    __slots__ = ("_source",)
+    __slots__ = ("_source", "existed")
     _source: JobSource
+    existed: bool
+    """It was there before: what was asked for is the same unique job."""
 
     @classmethod
-    def of(cls, job_id: str, source: JobSource) -> Self:
+    def of(cls, job_id: str, source: JobSource, *, existed: bool = False) -> Self:
         handle = cls(job_id)
+        handle.existed = existed
         handle._source = source
         return handle
 

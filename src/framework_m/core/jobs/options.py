@@ -11,7 +11,10 @@ from framework_m.core.errors import ArgumentError, ConfigurationError, FieldErro
 from framework_m.core.jobs.control import LONGEST_WAIT
 from framework_m.core.jobs.executors import JobExecutor
 from framework_m.core.jobs.limits import Limit
+from framework_m.core.jobs.priority import Priority, priority_of
 from framework_m.core.jobs.retry import BackoffFunction, Errors
+from framework_m.core.jobs.unique import Unique
+from framework_m.core.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +36,9 @@ class JobOptions:
     discard_on: Errors = ()
     executor: JobExecutor | None = None
     """None: the event loop for coroutine functions, a thread for others."""
+    priority: int = Priority.NORMAL
     limits: tuple[Limit, ...] = ()
+    unique: Unique | None = None
     http: bool = False
     """Whether it may be asked for over HTTP."""
     roles: frozenset[str] = frozenset()
@@ -49,6 +54,8 @@ class JobOptions:
             raise ConfigurationError("@job(roles=…): is about requests over HTTP: add http=True")
         if not is_queue_name(self.queue):
             raise ConfigurationError(f"@job(queue={self.queue!r}): {_QUEUE_RULE}")
+        if priority_of(self.priority) is None:
+            raise ConfigurationError(f"@job(priority={self.priority!r}): {_PRIORITY_RULE}")
         return self
 
 
@@ -62,6 +69,8 @@ class RunOptions:
     retries: int | None = None
     tags: tuple[str, ...] = ()
     correlation_id: str | None = None
+    priority: int | None = None
+    unique_key: str | None = None
 
     def checked(self, job_name: str) -> RunOptions:
         """Itself. Raises ArgumentError that names each option which makes no sense."""
@@ -88,15 +97,23 @@ class RunOptions:
             yield "queue", _QUEUE_RULE
         if self.retries is not None and not 0 <= self.retries < 2**31 - 1:
             yield "retries", "cannot be negative"
+        if self.priority is not None and priority_of(self.priority) is None:
+            yield "priority", _PRIORITY_RULE
+        yield from self._problems_of_words()
+
+    def _problems_of_words(self) -> Iterator[tuple[str, str]]:
         if len(self.tags) > _MOST_TAGS or not all(
             0 < len(tag) <= _LONGEST_TAG for tag in self.tags
         ):
             yield "tags", f"must be at most {_MOST_TAGS} of 1 to {_LONGEST_TAG} characters"
         if self.correlation_id is not None and not 0 < len(self.correlation_id) <= _LONGEST_NAME:
             yield "correlation_id", f"must be of 1 to {_LONGEST_NAME} characters"
+        if self.unique_key is not None and not len(storable(self.unique_key)) > 0:
+            yield "unique_key", "cannot be empty"
 
 
 NO_OPTIONS = RunOptions()
+_PRIORITY_RULE = "must be from 1, the most urgent, to 4: see Priority"
 _QUEUE_RULE = "a queue's name is 1 to 64 letters, digits, _ or -"
 
 

@@ -12,6 +12,7 @@ from framework_m.core.jobs.executors import JobExecutor
 from framework_m.core.jobs.function import JobFunction
 from framework_m.core.jobs.limits import Limit, checked_limits
 from framework_m.core.jobs.retry import Backoff, RetryPolicy
+from framework_m.core.jobs.unique import checked_unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,6 +102,8 @@ class JobRegistry:
         retries = self.default_retries if options.retries is None else options.retries
         timeout = self.default_timeout if options.timeout is None else options.timeout
         arguments = Arguments(function.name, function.function)
+        if options.unique is not None:
+            checked_unique(function.name, options.unique, arguments.names)
         checked_limits(function.name, options.limits, arguments.names)
         if function.executor == "process" and arguments.has_dependencies:
             raise ConfigurationError(

@@ -15,6 +15,7 @@ from framework_m.core.jobs.function import JobCall, JobRequest
 from framework_m.core.jobs.handle import JobHandle
 from framework_m.core.jobs.limits import Limits, lined_up
 from framework_m.core.jobs.states import JobStatus
+from framework_m.core.jobs.unique import unique_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -138,13 +139,18 @@ class Jobs:
         job = self.registry.get(call.job_name)
         args = job.arguments.dump(job.arguments.bind(call.args, call.kwargs))
         options, cause, own_id = call.options, current_cause(), job_id or uuid7()
+        priority = options.priority
         correlation = options.correlation_id or cause.correlation_id or own_id
         return NewJob(
             job_id=own_id,
             job_name=job.name,
             queue=options.queue or job.queue,
             args=args,
+            priority=job.function.defaults.priority if priority is None else priority,
             gates=self._limits.keyed(job.name, args),
+            unique=unique_lock(
+                job.name, job.function.defaults.unique, options.unique_key, job.arguments, args
+            ),
             max_attempts=job.max_attempts if options.retries is None else options.retries + 1,
             user=acting_user(),
             cause=replace(cause, correlation_id=correlation),
@@ -165,12 +171,15 @@ class Jobs:
     async def _insert_in(
         self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]
     ) -> Sequence[JobHandle[Any]]:
-        if jobs:
-            jobs = lined_up(jobs, self._limits)
-            await self._store.insert(unit, jobs)
-            told = [_dispatch(job) for job in jobs if job.blocked_on is None]
-            unit.after_commit(lambda: self._relay.publish(told))
-        return [JobHandle.of(job.job_id, self) for job in jobs]
+        if not jobs:
+            return []
+        jobs = lined_up(jobs, self._limits)
+        ids = await self._store.insert(unit, jobs)
+        asked = list(zip(jobs, ids, strict=True))
+        new = [job for job, there in asked if there == job.job_id]
+        told = [_dispatch(job) for job in new if job.blocked_on is None]
+        unit.after_commit(lambda: self._relay.publish(told))
+        return [JobHandle.of(there, self, existed=there != job.job_id) for job, there in asked]
 
 
 def _call(
