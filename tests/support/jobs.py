@@ -229,3 +229,26 @@ async def note(log: Path, word: str) -> None:
 def _append(log: Path, word: str) -> None:
     with log.open("a") as file:
         file.write(f"{word}\n")
+
+
+@job(retries=0)
+def until_cancelled(ctx: JobContext, log: Path) -> None:
+    """In a thread: it goes on until it is told, and says so."""
+    _append(log, "started")
+    try:
+        while True:
+            ctx.check_cancelled()
+            time.sleep(0.01)
+    except Cancel:
+        _append(log, "noticed")
+        raise
+
+
+@job(retries=0)
+async def says_when_it_is_cancelled(log: Path) -> None:
+    _append(log, "started")
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        _append(log, "cancelled")
+        raise

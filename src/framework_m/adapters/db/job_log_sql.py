@@ -241,7 +241,13 @@ def line_parameters(line: LogLine) -> dict[str, Any]:
 
 
 def statuses(job_ids: Collection[str]) -> Select[Any]:
-    return select(_row.name, _row.claim_no, _row.status).where(_row.name.in_(job_ids))
+    columns = (_row.name, _row.claim_no, _row.status, _row.cancel_requested_at)
+    return select(*columns).where(_row.name.in_(job_ids))
+
+
+def was_kept(run: FinishedRun, row: Any) -> bool:
+    """Whether the row tells of this run, now that its outcome was written."""
+    return row is not None and (row.claim_no, row.status) == (run.claim_no, run.status)
 
 
 def claim(terms: ClaimTerms, which: ColumnElement[bool]) -> Update:
@@ -259,6 +265,7 @@ def claim(terms: ClaimTerms, which: ColumnElement[bool]) -> Update:
             updated_at=database_now(),
             completed_at=None,
             is_alone=False,
+            cancel_requested_at=None,
             progress=None,
             progress_message=None,
         )

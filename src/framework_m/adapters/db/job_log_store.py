@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select, tuple_, update
+from sqlalchemy import and_, func, select, update
 
+from framework_m.adapters.db import job_cancel_sql as cancel_sql
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db import job_rescue_sql as rescue_sql
 from framework_m.adapters.db import queue_sql
 from framework_m.adapters.db.job_gates import JobGates
 from framework_m.adapters.db.job_insertion import insert_jobs
-from framework_m.adapters.db.job_unique_sql import release_at_start
-from framework_m.adapters.db.schema import UtcDateTime, database_now, job_line, job_log
+from framework_m.adapters.db.job_reader import JobReader
+from framework_m.adapters.db.job_unique_sql import release_at_start, worth_another_try
+from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
 from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, WorkerDiedError
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import LogLine, Rescue
@@ -32,25 +34,25 @@ if TYPE_CHECKING:
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.job_events import JobEvents
     from framework_m.adapters.db.job_gates import Admission
-    from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.job_store import (
+        Cancelled,
         Claim,
         ClaimTerms,
         Dispatch,
         FinishedRun,
         GateReport,
-        JobFilter,
         NewJob,
         ProgressReport,
         Publish,
         Standing,
+        Watched,
     )
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
 _row = job_log.c
 
 
-class JobLogStore:
+class JobLogStore(JobReader):
     """Keeps jobs in the table `job_log`.
 
     reserved: the same database with connections of its own, for workers and the relay: however
@@ -68,7 +70,7 @@ class JobLogStore:
         notify_channel: str | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._shared = database
+        super().__init__(database)
         self._database = reserved or database
         self._notify_channel = notify_channel if database.is_postgresql else None
         self._gates = JobGates(self._database, limits or Limits.none())
@@ -130,10 +132,12 @@ class JobLogStore:
                     await connection.execute(statement, [sql.finish_parameters(r) for r in some])
             # A batched UPDATE reports no count per row; reading back what is ours now does.
             rows = await connection.execute(sql.statuses([run.job_id for run in runs]))
-            now = {name: (claim_no, status) for name, claim_no, status in rows}
-            kept = [run for run in runs if now.get(run.job_id) == (run.claim_no, run.status)]
-            ended_now = [run.job_id for run in kept if run.status.is_terminal]
-            told = await self._tell_ended(connection, ended_now)
+            now = {row.name: row for row in rows}
+            kept = [run for run in runs if sql.was_kept(run, now.get(run.job_id))]
+            ended_now = {run.job_id for run in kept if run.status.is_terminal}
+            asked = [run.job_id for run in kept if now[run.job_id].cancel_requested_at]
+            ended_now |= await self._end_asked(connection, asked)
+            told = await self._tell_ended(connection, sorted(ended_now))
             ready = await self._leave_gates(connection, kept)
         told()
         await self._tell_ready(ready)
@@ -147,7 +151,25 @@ class JobLogStore:
                     .where(sql.held(claim.job_id, claim.claim_no))
                     .values(rescue_sql.ready_again())
                 )
+            ended = await self._end_asked(connection, [claim.job_id for claim in claims])
+            told = await self._tell_ended(connection, sorted(ended))
             await self._announce(connection, {claim.queue for claim in claims})
+        told()
+
+    async def cancel(self, unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> Cancelled:
+        with worth_another_try():
+            cancelled = await cancel_sql.cancel(unit, job_ids)
+            told = await self._tell_ended(unit, sorted(cancelled.waited))
+        unit.after_commit(_once_committed(told))
+        return cancelled
+
+    async def delete(self, unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> frozenset[str]:
+        with worth_another_try():
+            return frozenset((await unit.execute(cancel_sql.gone(job_ids))).scalars())
+
+    async def watch(self, held: Mapping[str, int]) -> Watched:
+        rows = await self._database.fetch(cancel_sql.watched(held.keys()))
+        return cancel_sql.judged(held, rows)
 
     async def renew(self, held: Mapping[str, int], terms: ClaimTerms) -> frozenset[str]:
         if not held:
@@ -182,16 +204,18 @@ class JobLogStore:
             for worker, job_ids in rescue_sql.by_worker(lapsed).items():
                 error = summary(WorkerDiedError(worker))
                 await connection.execute(rescue_sql.crashed_attempts(error, job_ids))
+            ended = await self._end_asked(connection, [row.name for row in lapsed])
+            lapsed = [row for row in lapsed if row.name not in ended]
             poison = [row for row in lapsed if row.crashes >= max_rescues]
             for row in poison:
                 error = summary(PoisonJobError(row.crashes))
                 await connection.execute(rescue_sql.poison(row.name, error))
-            told = await self._tell_ended(connection, [row.name for row in poison])
+            told = await self._tell_ended(connection, [*ended, *(row.name for row in poison)])
             ready = await self._make_ready(
                 connection, [row.name for row in lapsed if row not in poison], rescue_sql.rescued()
             )
         told()
-        return Rescue(ready, [row.name for row in poison])
+        return Rescue(ready, [row.name for row in poison], sorted(ended))
 
     async def unblock(
         self, gates: Collection[str], limit: int, *, older_than: timedelta
@@ -292,38 +316,11 @@ class JobLogStore:
             now, due = (await connection.execute(waiting)).one()
         return None if due is None else due - now
 
-    async def get(self, job_id: str) -> JobLog | None:
-        async with self._shared.read() as connection:
-            found = (await connection.execute(sql.BY_ID, {"job_id": job_id})).mappings().first()
-            if found is None:
-                return None
-            # Most jobs go well the first time, and are looked at often until they have.
-            went_well = found["claim_no"] <= 1 and not (found["error"] or found["rescues"])
-            if went_well:
-                return sql.record(found)
-            attempts = await connection.execute(sql.ATTEMPTS, {"job_id": job_id})
-            return sql.record(found, attempts.mappings().all())
-
-    async def lines(
-        self, job_id: str, *, after: tuple[int, int] | None, limit: int
-    ) -> Sequence[LogLine]:
-        query = select(*_LINE_COLUMNS).where(job_line.c.job_id == job_id)
-        if after is not None:
-            query = query.where(tuple_(job_line.c.claim_no, job_line.c.number) > after)
-        ordered = query.order_by(job_line.c.claim_no, job_line.c.number).limit(limit)
-        return [LogLine(*row) for row in await self._shared.fetch(ordered)]
-
-    async def list(self, wanted: JobFilter) -> Sequence[JobLog]:
-        query = select(job_log).order_by(_row.name.desc()).limit(wanted.limit)
-        for name in _FILTERS:
-            value = getattr(wanted, name)
-            if value is not None:
-                query = query.where(_row[name] == value)
-        if wanted.before is not None:
-            query = query.where(_row.name < wanted.before)
-        async with self._shared.read() as connection:
-            rows = await connection.execute(query)
-            return [sql.record(row) for row in rows.mappings()]
+    async def _end_asked(self, connection: Any, job_ids: Collection[str]) -> set[str]:
+        """Of these, whose run is over, those that were asked to stop: Cancelled now."""
+        if not job_ids:
+            return set()
+        return set((await connection.execute(cancel_sql.end_asked(job_ids))).scalars())
 
     async def _admitted(self, connection: Any, rows: Sequence[Any]) -> Admission | None:
         """Who of these passes all gates; None where there is nothing to pass, as a rule."""
@@ -391,5 +388,8 @@ class JobLogStore:
                 await connection.execute(select(func.pg_notify(self._notify_channel, queue)))
 
 
-_FILTERS = ("status", "job_name", "queue", "user_id", "parent_id", "correlation_id")
-_LINE_COLUMNS = tuple(job_line.c[field.name] for field in fields(LogLine))
+def _once_committed(told: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def tell() -> None:
+        told()
+
+    return tell

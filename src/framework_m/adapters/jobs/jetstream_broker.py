@@ -127,7 +127,6 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
 
     async def park(self, message: Msg, reason: str) -> None:
         """Keep a message that is not ours, with the reason; then, and only then, let go of it."""
-        logger.error("parked a message on %s: %s", message.subject, reason)
         headers = {**(message.headers or {}), "Framework-M-Reason": reason}
         headers = {k: v for k, v in headers.items() if not k.startswith("Nats-")}
         try:

@@ -12,10 +12,11 @@ import time
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import UnavailableError
+from framework_m.core.interfaces.job_store import Watched
 from framework_m.core.outage import Outage, pause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from framework_m.core.interfaces.job_store import ClaimTerms, JobStore
@@ -24,20 +25,22 @@ logger = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT = 5.0
 _AFTER_ERROR = 0.5
+_LOOK_EVERY = 0.4
+"""Seconds: who cancels a running job waits no longer than a second for it to stop."""
 
 
 class LeaseKeeper:
-    """Renews every held claim three times per lease."""
+    """Renews every held claim three times per lease, and looks whether its run is wanted."""
 
     def __init__(
         self,
         open_store: Callable[[], AbstractAsyncContextManager[JobStore]],
         terms: ClaimTerms,
-        lost: Callable[[frozenset[str]], None],
+        noticed: Callable[[Watched], None],
     ) -> None:
         self._open_store = open_store
         self._terms = terms
-        self._lost = lost
+        self._noticed = noticed
         self._held: dict[str, int] = {}
         self._guard = threading.Lock()
         self._closing = False
@@ -46,7 +49,10 @@ class LeaseKeeper:
         self._home = asyncio.get_running_loop()
 
     def start(self) -> None:
-        """Begin; `lost` is called in this event loop with the ids whose claim was lost."""
+        """Begin; `noticed` is called in this event loop with what is not as it should be.
+
+        Again and again, for as long as it is.
+        """
         self._thread = threading.Thread(target=self._run, name="job-leases", daemon=True)
         self._thread.start()
 
@@ -89,11 +95,31 @@ class LeaseKeeper:
     async def _renew_or_wait(self, store: JobStore, outage: Outage, stop: asyncio.Event) -> None:
         try:
             await self._renew(store)
+            outage.over()
+            await self._watch(store, self._terms.lease.total_seconds() / 3, stop)
         except UnavailableError as error:
             await outage.wait(error, stop)
-        else:
-            outage.over()
-            await pause(self._terms.lease.total_seconds() / 3, stop)
+
+    async def _watch(self, store: JobStore, seconds: float, stop: asyncio.Event) -> None:
+        """For so long, look whether what runs is still wanted. Nothing runs, nothing is asked."""
+        until = time.monotonic() + seconds
+        while not stop.is_set() and (left := until - time.monotonic()) > 0:
+            await pause(min(left, _LOOK_EVERY), stop)
+            held = self._holding()
+            if held and not stop.is_set():
+                self._tell(held, await store.watch(held))
+
+    def _tell(self, held: Mapping[str, int], seen: Watched) -> None:
+        """In the worker's own event loop; of no run that has ended while we asked."""
+        now = self._holding()
+        still = {job_id for job_id, claim_no in held.items() if now.get(job_id) == claim_no}
+        told = Watched(seen.cancelled & still, seen.deleted & still, seen.lost & still)
+        if told.cancelled or told.deleted or told.lost:
+            self._home.call_soon_threadsafe(self._noticed, told)
+
+    def _holding(self) -> dict[str, int]:
+        with self._guard:
+            return dict(self._held)
 
     def _stopped_by_close(self) -> asyncio.Event:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -108,12 +134,6 @@ class LeaseKeeper:
             self._stop = None
 
     async def _renew(self, store: JobStore) -> None:
-        with self._guard:
-            held = dict(self._held)
+        held = self._holding()
         lost = await store.renew(held, self._terms)
-        if lost:
-            # A run that ended while we asked is not lost: its row simply is no longer Running.
-            with self._guard:
-                lost = frozenset(i for i in lost if self._held.get(i) == held[i])
-        if lost:
-            self._home.call_soon_threadsafe(self._lost, lost)
+        self._tell(held, Watched(frozenset(), frozenset(), lost))

@@ -31,19 +31,20 @@ from framework_m.core.errors import (
 )
 from framework_m.core.identity import become
 from framework_m.core.jobs import execution
-from framework_m.core.jobs.cancellation import Cancellation
+from framework_m.core.jobs.cancellation import ON_REQUEST, Cancellation
 from framework_m.core.jobs.context import JobContext
+from framework_m.core.jobs.control import Cancel
 from framework_m.core.jobs.rescue import is_suspect
 from framework_m.core.jobs.run_log import RunLog, listen_to_logging
 from framework_m.core.outage import Outage
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Executor
 
     from framework_m.core.interfaces.job_queue import Delivery
-    from framework_m.core.interfaces.job_store import Claim, FinishedRun
+    from framework_m.core.interfaces.job_store import Claim, FinishedRun, Watched
     from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.registry import RegisteredJob
 
@@ -62,6 +63,16 @@ class _Run:
     unwanted: bool = False
     """Cancelled by the worker itself: stopping, or its claim was lost."""
     runner: asyncio.Task[None] | None = None
+    is_over: bool = False
+    """Its function has ended; only its outcome is still to be recorded."""
+
+    def cancel(self) -> None:
+        """Somebody asked for it: once, and then its function decides what it does about it."""
+        if self.is_over or self.cancellation.is_requested:
+            return
+        self.cancellation.request(ON_REQUEST)
+        if self.runner is not None:
+            self.runner.cancel()
 
 
 class JobReceiver(Receiver):
@@ -88,7 +99,7 @@ class JobReceiver(Receiver):
         self._runs: dict[str, _Run] = {}
         self._slot_freed = Wakeup()
         self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
-        self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._claims_lost)
+        self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._noticed)
         self._threads = JobThreads(self.executor, self._capacity, self._slot_freed.call)
         self._processes = JobProcesses(
             self._ports.registry,
@@ -215,6 +226,7 @@ class JobReceiver(Receiver):
         claim = run.delivery.claim
         try:
             outcome = await self._outcome(run)
+            run.is_over = True
             if not run.unwanted:
                 await self._recorder.finish(outcome, run.delivery)
                 _log_outcome(claim, outcome)
@@ -229,6 +241,8 @@ class JobReceiver(Receiver):
         job = self._ports.registry.find(claim.job_name)
         if job is None:
             return execution.parked(claim, UnknownJobError(claim.job_name))
+        if run.cancellation.is_requested:  # while it waited for its turn to run alone
+            return execution.raised(job, claim, Cancel(ON_REQUEST))
         if job.executor == "process":
             return await self._processes.run(job, claim, run.cancellation)
         try:
@@ -292,11 +306,18 @@ class JobReceiver(Receiver):
         if runners:
             await asyncio.wait(runners, timeout=seconds)
 
-    def _claims_lost(self, job_ids: frozenset[str]) -> None:
-        lost = [self._runs[job_id] for job_id in job_ids if job_id in self._runs]
-        if lost:
-            logger.error("lost the claims of %s: cancelled here", sorted(job_ids))
+    def _noticed(self, watched: Watched) -> None:
+        if lost := self._held_here(watched.lost):
+            logger.error("lost the claims of %s: cancelled here", sorted(watched.lost))
             self._let_go(lost)
+        if deleted := self._held_here(watched.deleted):
+            logger.info("deleted while they ran: %s", ", ".join(sorted(watched.deleted)))
+            self._let_go(deleted)
+        for run in self._held_here(watched.cancelled):
+            run.cancel()
+
+    def _held_here(self, job_ids: Iterable[str]) -> list[_Run]:
+        return [self._runs[job_id] for job_id in job_ids if job_id in self._runs]
 
     def _let_go(self, lost: list[_Run]) -> None:
         """What they hold is somebody else's now."""

@@ -126,6 +126,7 @@ class TaskiqJobQueueAdapter:
         for message in messages:
             job_id = _job_id(message.data)
             if job_id is None:
+                logger.error("parked a message on %s: it is of no job", message.subject)
                 await self.broker.park(message, "this is no message of a job")
             elif job_id in by_id:
                 await _say(message.nak(delay=_SOON))  # a second copy; it will meet the row
@@ -136,6 +137,10 @@ class TaskiqJobQueueAdapter:
     async def _settle_unclaimed(self, by_id: dict[str, Msg]) -> None:
         try:
             standings = await self._store.standings(list(by_id))
+            gone = len(by_id.keys() - standings.keys())
+            if gone:
+                # As a rule somebody has deleted them.
+                logger.warning("parked %d messages: their jobs are not in the database", gone)
             for job_id, message in by_id.items():
                 await self._settle(message, standings.get(job_id))
         except UnavailableError as error:

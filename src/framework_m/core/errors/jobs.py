@@ -99,6 +99,24 @@ class JobNotFoundError(JobError):
         self.job_id = job_id
 
 
+class JobEndedError(JobError):
+    """The job that was to be cancelled has already finished."""
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(f"job {job_id} has already ended: {status}")
+        self.job_id = job_id
+        self.status = status
+
+
+class JobNotEndedError(JobError):
+    """The job that was to be run again has not finished yet."""
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(f"job {job_id} has not ended yet, it is {status}: cancel it first")
+        self.job_id = job_id
+        self.status = status
+
+
 class ReusedKeyError(JobError):
     """An Idempotency-Key came back with a request for something else."""
 

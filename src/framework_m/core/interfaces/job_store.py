@@ -139,6 +139,8 @@ class Rescue:
     """They may run again."""
     poison: Sequence[str]
     """They have killed too many workers, and are Failed."""
+    cancelled: Sequence[str] = ()
+    """They had been asked to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,30 @@ class GateReport:
     """How long until the next rate has time again; None if nobody waits for one."""
     after: str
     """Where to look on; empty at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What came of a wish to cancel jobs; those that do not exist are in none of it."""
+
+    waited: frozenset[str]
+    """They are Cancelled now."""
+    asked: frozenset[str]
+    """They run, and their workers will hear of it."""
+    ended: Mapping[str, JobStatus]
+    """They had ended already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Claims that a worker holds, and should let go of."""
+
+    cancelled: frozenset[str]
+    """Their job was asked to stop."""
+    deleted: frozenset[str]
+    """Their job is gone."""
+    lost: frozenset[str]
+    """Somebody else has claimed their job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +267,26 @@ class JobStore(Protocol):
         """
 
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
-        """Record outcomes; the ids of those that still held their claim. Twice is harmless."""
+        """Record outcomes; the ids of those that still held their claim. Twice is harmless.
+
+        A job that was asked to stop and did not succeed is Cancelled.
+        """
+
+    async def cancel(self, unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> Cancelled:
+        """End those of these jobs that wait, and ask the running ones to stop.
+
+        In the caller's transaction. Whatever becomes of a run that was asked to stop, its job
+        does not run again.
+        """
+
+    async def delete(self, unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> frozenset[str]:
+        """Remove these jobs with all that is kept of them; the ids of those that were there.
+
+        In the caller's transaction. What still runs of them is stopped by its worker.
+        """
+
+    async def watch(self, held: Mapping[str, int]) -> Watched:
+        """How things stand with `{job_id: claim_no}`, other than well."""
 
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give claims back unrun, at once and without spending an attempt."""

@@ -6,6 +6,9 @@ import asyncio
 
 from framework_m.core.jobs.control import Cancel
 
+ON_REQUEST = "cancelled on request"
+"""The reason where somebody asked for it."""
+
 
 class Cancellation:
     """Of one run. Set in the worker's event loop, read from any thread."""

@@ -24,6 +24,10 @@ class JobSource(Protocol):
 
     def load_result(self, job: JobLog) -> Any: ...
 
+    async def cancel(self, job_id: str) -> JobStatus: ...
+
+    async def retry(self, job_id: str) -> JobHandle[Any]: ...
+
 
 class JobHandle(str, Generic[R]):
     """A job id (it is a `str`) that can ask for the job's status and result."""
@@ -54,6 +58,14 @@ class JobHandle(str, Generic[R]):
     async def status(self) -> JobStatus:
         """Where the job stands."""
         return (await self.record()).status
+
+    async def cancel(self) -> JobStatus:
+        """Cancel it: `app.jobs.cancel`. Raises JobNotFoundError, JobEndedError."""
+        return await self._source.cancel(self.job_id)
+
+    async def retry(self) -> JobHandle[R]:
+        """Run it again: `app.jobs.retry`. Raises JobNotFoundError, JobNotEndedError."""
+        return await self._source.retry(self.job_id)
 
     async def result(self, timeout: float | None = None) -> R:
         """Wait for the job to end and return what it returned.

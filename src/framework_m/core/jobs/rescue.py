@@ -86,7 +86,7 @@ class Rescuer:
             if found.ready:
                 await self._relay.publish(found.ready)
             total += len(found.ready)
-            if not (found.ready or found.poison):
+            if not (found.ready or found.poison or found.cancelled):
                 return total
 
     def _wait_for_one_lease(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from framework_m.core.causes import current_cause
-from framework_m.core.identity import acting_user
+from framework_m.core.errors import JobEndedError, JobNotEndedError, JobNotFoundError
+from framework_m.core.identity import User, acting_user
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import Dispatch, JobFilter, NewJob
 from framework_m.core.interfaces.unit_of_work import current_unit_of_work
@@ -15,10 +18,10 @@ from framework_m.core.jobs.function import JobCall, JobRequest
 from framework_m.core.jobs.handle import JobHandle
 from framework_m.core.jobs.limits import Limits, lined_up
 from framework_m.core.jobs.states import JobStatus
-from framework_m.core.jobs.unique import unique_lock
+from framework_m.core.jobs.unique import unique_lock, unique_lock_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.job_store import JobStore, LogLine
@@ -130,6 +133,46 @@ class Jobs:
         position = None if after is None else (after.claim_no, after.number)
         return await self._store.lines(job_id, after=position, limit=limit)
 
+    async def cancel(self, job_id: str) -> JobStatus:
+        """End a job that waits: it is Cancelled; ask one that runs to stop: it is Running still.
+
+        Its worker hears of it within a second. A coroutine is cancelled where it awaits, a process
+        is killed, a function in a thread has to ask (`ctx.check_cancelled()`). Whatever then
+        becomes of the run, the job does not run again; if it succeeds all the same, it did.
+
+        In the transaction of the context, if there is one. Raises JobNotFoundError, JobEndedError.
+        """
+        async with self._unit() as unit:
+            cancelled = await self._store.cancel(unit, [job_id])
+        if job_id in cancelled.ended:
+            raise JobEndedError(job_id, cancelled.ended[job_id])
+        if job_id in cancelled.asked:
+            return JobStatus.RUNNING
+        if job_id not in cancelled.waited:
+            raise JobNotFoundError(job_id)
+        return JobStatus.CANCELLED
+
+    async def delete(self, job_id: str) -> None:
+        """Cancel a job and remove its record with all that it said.
+
+        In the transaction of the context, if there is one. Raises JobNotFoundError.
+        """
+        async with self._unit() as unit:
+            if not await self._store.delete(unit, [job_id]):
+                raise JobNotFoundError(job_id)
+
+    async def retry(self, job_id: str) -> JobHandle[Any]:
+        """Run a finished job again, as a new job with the same arguments; `retry_of` tells which.
+
+        It acts for the same user, with today's roles if that is who asks. Raises
+        JobNotFoundError, JobNotEndedError, UnknownJobError, ArgumentError (they fit no more).
+        """
+        job = await self.handle(job_id).record()
+        if not job.status.is_terminal:
+            raise JobNotEndedError(job_id, job.status)
+        [handle] = await self._insert([self._again(job)])
+        return handle
+
     def load_result(self, job: JobLog) -> Any:
         """The stored result in the function's own return type, if the function is known here."""
         known = self.registry.find(job.job_name)
@@ -159,14 +202,42 @@ class Jobs:
             due_at=options.due_at,
         )
 
+    def _again(self, job: JobLog) -> NewJob:
+        known = self.registry.get(job.job_name)
+        args = known.arguments.dump(known.arguments.load(json.dumps(job.args)))
+        user, cause = acting_user(), current_cause()
+        if user is None or user.id != job.user_id:
+            user = None if job.user_id is None else User(job.user_id, frozenset(job.user_roles))
+        return NewJob(
+            job_id=uuid7(),
+            job_name=job.job_name,
+            queue=job.queue,
+            args=args,
+            max_attempts=job.max_attempts,
+            priority=job.priority,
+            user=user,
+            cause=replace(cause, correlation_id=job.correlation_id),
+            tags=job.tags,
+            retry_of=job.job_id,
+            gates=self._limits.keyed(job.job_name, args),
+            unique=unique_lock_of(job.unique_key, known.function.defaults.unique),
+        )
+
+    @contextlib.asynccontextmanager
+    async def _unit(self) -> AsyncIterator[UnitOfWorkProtocol]:
+        """The transaction of the context, or one of its own."""
+        unit = current_unit_of_work()
+        if unit is not None:
+            yield unit
+        else:
+            async with self._units() as own:
+                yield own
+
     async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[JobHandle[Any]]:
         if not jobs:
             return []
-        unit = current_unit_of_work()
-        if unit is not None:
+        async with self._unit() as unit:
             return await self._insert_in(unit, jobs)
-        async with self._units() as own:
-            return await self._insert_in(own, jobs)
 
     async def _insert_in(
         self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]

@@ -107,6 +107,12 @@ def unique_lock(
     return UniqueLock(key, rule.kept_out_in, rule.lasts)
 
 
+def unique_lock_of(key: str | None, unique: Unique | None) -> UniqueLock | None:
+    """The lock of a job that runs another one again."""
+    rule = unique or Unique()
+    return None if key is None else UniqueLock(key, rule.kept_out_in, rule.lasts)
+
+
 _BITS = {
     JobStatus.QUEUED: 1,
     JobStatus.SCHEDULED: 2,
