@@ -1,5 +1,6 @@
 """What every backend promises about jobs that are cancelled, run again or deleted."""
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from framework_m import JobCancelled, JobStatus
+from framework_m import JobStatus
 from framework_m.core.errors import JobEndedError, JobNotEndedError, JobNotFoundError
 from framework_m.core.ids import uuid7
+from framework_m.core.interfaces.event_bus import ReceivedEvent
 from framework_m.core.interfaces.job_store import ClaimTerms, FinishedRun
 from tests.support import jobs
 from tests.support.harness import Harness, until
@@ -31,7 +33,7 @@ class JobCancelContract:
                 for job_id in (scheduled, retrying):
                     assert await elsewhere.jobs.cancel(job_id) is JobStatus.CANCELLED
                 # What comes after them runs, and they do not.
-                assert await (await jobs.add.enqueue(3)).result(timeout=20) == 4
+                assert await (await harness.app.enqueue("add", a=3)).result(timeout=20) == 4
         for job_id in (queued, scheduled, retrying):
             job = await harness.record(job_id)
             assert (job.status, job.error) == (
@@ -49,7 +51,7 @@ class JobCancelContract:
     ) -> None:
         log = tmp_path / "log"
         async with harness.app.worker(), harness.application() as elsewhere:
-            handle = await jobs.wait_for.enqueue(tmp_path / "never", log)
+            handle = await harness.app.enqueue("wait_for", gate=tmp_path / "never", log=log)
             await harness.lines(log, 1)
             assert await elsewhere.jobs.cancel(handle) is JobStatus.RUNNING
             assert await elsewhere.jobs.cancel(handle) is JobStatus.RUNNING, "twice is harmless"
@@ -133,7 +135,7 @@ class JobCancelContract:
         log = tmp_path / "log"
         waiting = await jobs.add.options(delay=0.2).enqueue(1)
         async with harness.app.worker(), harness.application() as elsewhere:
-            running = await jobs.says_when_it_is_cancelled.enqueue(log)
+            running = await harness.app.enqueue("says_when_it_is_cancelled", log=log)
             await harness.lines(log, 1)
             for job_id in (waiting, running):
                 await elsewhere.jobs.delete(job_id)
@@ -141,7 +143,7 @@ class JobCancelContract:
                 with pytest.raises(JobNotFoundError):
                     await elsewhere.jobs.delete(job_id)
             assert (await harness.lines(log, 2))[1] == "cancelled"
-            assert await (await jobs.add.enqueue(3)).result(timeout=20) == 4
+            assert await (await harness.app.enqueue("add", a=3)).result(timeout=20) == 4
         assert await harness.app.jobs.get(running) is None
 
     async def test_cancelling_is_part_of_the_transaction_and_is_told(
@@ -150,8 +152,8 @@ class JobCancelContract:
         handle = await jobs.add.options(delay=3600).enqueue(1)
         told: list[str] = []
 
-        async def hear(event: JobCancelled) -> None:
-            told.append(event.job_id)
+        async def hear(event: ReceivedEvent) -> None:
+            told.append(json.loads(event.message.data)["job_id"])
 
         subscription = await harness.app.events.subscribe("job.cancelled", hear)
         with pytest.raises(RuntimeError):
