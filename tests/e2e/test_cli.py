@@ -157,6 +157,22 @@ def test_job_functions_are_listed(m: Run) -> None:
     assert "shop.jobs:boom" in m("job:list").stdout
 
 
+def test_a_job_is_cancelled_and_run_again(migrated: Run) -> None:
+    job_id = migrated(
+        "job:run", "add", "--a", "1", "--b=2.50", "--when", "2026-11-24"
+    ).stdout.strip()
+    assert "has not ended yet" in refused(migrated("job:retry", job_id), 1)
+    assert migrated("job:cancel", job_id).stdout == f"{job_id} is cancelled\n"
+    assert "has already ended: Cancelled" in refused(migrated("job:cancel", job_id), 1)
+    again = json.loads(migrated("job:retry", job_id, "--json").stdout)
+    assert again["retry_of"] == job_id
+    both = migrated("job:cancel", again["job_id"], job_id, "--json")
+    assert json.loads(both.stdout) == [{"job_id": again["job_id"], "status": "Cancelled"}]
+    assert both.returncode == 1
+    refused(migrated("job:cancel", "x"), 2)
+    refused(migrated("job:cancel"), 2)
+
+
 def test_a_job_is_enqueued_and_looked_at(migrated: Run) -> None:
     ran = migrated("job:run", "add", "--a", "1", "--b=2.50", "--when", "2026-11-24")
     job_id = ran.stdout.strip()

@@ -93,7 +93,7 @@ async def enqueue(
 ) -> Response[Enqueued]:
     """The job is committed when this answers, and runs at least once."""
     application, user = application_of(request), request.user
-    wanted = _permitted(application, user, data.job_name).options(delay=data.delay)
+    wanted = permitted(application, user, data.job_name).options(delay=data.delay)
 
     async def ask() -> str:
         with caused_by(Cause(trace_context=traceparent(trace_header))):
@@ -120,7 +120,7 @@ def router() -> Router:
     return Router("/api/v1/jobs", route_handlers=[enqueue], tags=["jobs"])
 
 
-def _permitted(application: ApplicationProtocol, user: User, name: str) -> JobRequest[..., Any]:
+def permitted(application: ApplicationProtocol, user: User, name: str) -> JobRequest[..., Any]:
     """Raises UnknownJobError, also for a job that this user may not ask for."""
     registry = application.jobs.registry
     found = registry.find(name)

@@ -20,7 +20,10 @@ from framework_m.core.errors import (
     FieldError,
     FilterError,
     ForbiddenError,
+    FrameworkMError,
     InvalidDocumentError,
+    JobEndedError,
+    JobNotEndedError,
     JobNotFoundError,
     LinkError,
     NotAuthenticatedError,
@@ -74,6 +77,8 @@ def handlers() -> ExceptionHandlersMap:
         UnknownJobError: _unknown_job,
         ArgumentError: _arguments,
         JobNotFoundError: _not_found,
+        JobEndedError: _in_the_way,
+        JobNotEndedError: _in_the_way,
         ReusedKeyError: _reused_key,
         NotFoundError: _not_found,
         InvalidDocumentError: _unfit,
@@ -168,7 +173,7 @@ def _stale(_: Request[Any, Any, Any], error: ConflictError) -> Response[Any]:
     return _answer(412, str(error))
 
 
-def _in_the_way(_: Request[Any, Any, Any], error: DocumentStateError) -> Response[Any]:
+def _in_the_way(_: Request[Any, Any, Any], error: FrameworkMError) -> Response[Any]:
     return _answer(409, str(error))
 
 

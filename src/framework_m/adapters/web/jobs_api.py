@@ -17,7 +17,9 @@ from framework_m.adapters.web.errors import BadRequestError
 from framework_m.core.access.permissions import Reach, reach_of_jobs, reaches
 from framework_m.core.doctypes.job_log import JobLog
 from framework_m.core.errors import JobNotFoundError
+from framework_m.core.identity import User
 from framework_m.core.ids import is_uuid
+from framework_m.core.interfaces.application import ApplicationProtocol
 from framework_m.core.jobs.states import JobStatus
 
 _QUERY = frozenset({"status", "job_name", "queue", "user", "limit", "cursor"})
@@ -70,6 +72,11 @@ async def list_jobs(
 )
 async def get_job(job_id: FromPath[str], application: Application, user: CurrentUser) -> JobLog:
     """Its record as it stands: of your own job; of any for the role System Manager."""
+    return await job_of(application, user, job_id)
+
+
+async def job_of(application: ApplicationProtocol, user: User, job_id: str) -> JobLog:
+    """A job that this user may look at. Raises BadRequestError, JobNotFoundError."""
     if not is_uuid(job_id):
         raise BadRequestError("job_id", "is not a UUID")
     found = await application.jobs.get(job_id)

@@ -16,6 +16,7 @@ from framework_m.adapters.web import (
     errors,
     events_api,
     health,
+    job_control_api,
     jobs_api,
     meta_api,
     queues_api,
@@ -97,6 +98,7 @@ class FrameworkMPlugin(InitPlugin):
             route_handlers=[
                 sessions_api.router(),
                 jobs_api.router(),
+                job_control_api.router(),
                 queues_api.router(),
                 events_api.router(),
                 meta_api.router(),
