@@ -39,7 +39,7 @@ def upgrade() -> None:
     op.create_table(
         "job_rate",
         sa.Column("gate", sa.String(255), primary_key=True),
-        sa.Column("free_at", UtcDateTime, nullable=False),
+        sa.Column("free_at", UtcDateTime, nullable=False, index=True),
     )
 
 

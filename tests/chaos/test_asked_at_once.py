@@ -25,16 +25,7 @@ async def test_one_job_for_all_who_ask_for_it_at_once(
 ) -> None:
     gate, ready = tmp_path / "gate", tmp_path / "ready"
     ready.mkdir()
-    asking = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.support.asks_once", ready / str(number), gate],
-            cwd=ROOT,
-            env={**os.environ, **harness.environment()},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(processes)
-    ]
+    asking = [_started(harness, ready / str(number), gate) for number in range(processes)]
     try:
 
         async def all_ready() -> bool:
@@ -49,3 +40,13 @@ async def test_one_job_for_all_who_ask_for_it_at_once(
     assert [process.returncode for process in asking] == [0] * processes
     [job] = await harness.app.jobs.list()
     assert {output.strip() for output, _ in told} == {job.job_id}
+
+
+def _started(harness: Harness, ready: Path, gate: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.support.asks_once", ready, gate],
+        cwd=ROOT,
+        env={**os.environ, **harness.environment()},
+        stdout=subprocess.PIPE,
+        text=True,
+    )

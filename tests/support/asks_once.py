@@ -15,7 +15,7 @@ async def ask(ready: Path, gate: Path) -> None:
         ready.touch()
         while not gate.exists():  # noqa: ASYNC110 - other processes set no event here
             await asyncio.sleep(0.001)
-        print(await app.enqueue("bill", invoice=1))
+        sys.stdout.write(await app.enqueue("bill", invoice=1))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,10 @@ QUESTIONS: dict[str, Ask] = {
     "next due": lambda store: store.next_due(["default"]),
     "mark dispatched": lambda store: store.mark_dispatched([Dispatch("1", "add", "default", 2)]),
     "standings": lambda store: store.standings(["1", "2"]),
+    "look at gates": lambda store: store.look_at_gates("a"),
+    "let through": lambda store: store.let_through({"limit:a": 2}),
+    "forget rates": lambda store: store.forget_rates(10),
+    "watch": lambda store: store.watch({"1": 1}),
     "lines": lambda store: store.lines("1", after=(1, 2), limit=3),
     "get": lambda store: store.get("1"),
 }

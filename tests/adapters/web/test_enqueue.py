@@ -169,3 +169,24 @@ async def test_a_wait_is_bounded_by_the_server(tmp_path: Any) -> None:
     await app.migrate()
     async with app, calling(app, CLERK) as client, asyncio.timeout(20):
         assert (await client.post("/api/v1/jobs", json={**ADD, "wait": 1e9})).status_code == 202
+
+
+async def test_a_unique_key_gives_the_job_that_is_there_and_is_the_callers_own(
+    app: FrameworkM, clerk: httpx.AsyncClient
+) -> None:
+    body = {**ADD, "unique_key": "order 7"}
+    first = (await clerk.post("/api/v1/jobs", json=body)).json()
+    again = await clerk.post("/api/v1/jobs", json={**body, "args": {"a": 2}})
+    assert again.status_code == 202
+    assert again.json() == {
+        "job_id": first["job_id"],
+        "status": "Queued",
+        "message": "add is there already: this is the one",
+    }
+    async with calling(app, ADMIN) as admin:
+        other = (await admin.post("/api/v1/jobs", json=body)).json()
+        assert other["job_id"] != first["job_id"]
+    for key in ("", "x" * 256):
+        answer = await clerk.post("/api/v1/jobs", json={**ADD, "unique_key": key})
+        assert answer.status_code == 422
+        assert set(fields(answer)) == {"unique_key"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, bindparam, func, literal, select, text, update
+from sqlalchemy import String, bindparam, delete, func, literal, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from framework_m.adapters.db import job_log_sql as sql
@@ -16,10 +16,11 @@ from framework_m.core.jobs.states import JobStatus
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Select, Update
+    from sqlalchemy import Delete, Select, Update
 
 _row = job_log.c
 _IN_ORDER = (_row.priority, _row.scheduled_at, _row.name)
+_UNUSED_FOR = 60.0
 _OF_A_JOB = (_row.name, _row.job_name, _row.queue, _row.gates)
 
 LOCK = text(
@@ -54,6 +55,17 @@ def keep_rates(*, is_postgresql: bool) -> Any:
     return new.on_conflict_do_update(
         index_elements=["gate"], set_={"free_at": new.excluded.free_at}
     )
+
+
+def unused_rates(limit: int) -> Select[Any]:
+    """A rate that has had time for a while stands as if it had never been used."""
+    since = select(database_now(-_UNUSED_FOR)).scalar_subquery()  # asked once: an index fits
+    unused = job_rate.c.free_at < since
+    return select(job_rate.c.gate).where(unused).limit(limit)
+
+
+def forget_rates(limit: int) -> Delete:
+    return delete(job_rate).where(job_rate.c.gate.in_(unused_rates(limit)))
 
 
 PUT_BACK = (

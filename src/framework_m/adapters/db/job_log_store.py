@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select, update
 
 from framework_m.adapters.db import job_cancel_sql as cancel_sql
+from framework_m.adapters.db import job_gates_sql as gates_sql
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db import job_rescue_sql as rescue_sql
 from framework_m.adapters.db import queue_sql
+from framework_m.adapters.db.job_dispatches import JobDispatches
 from framework_m.adapters.db.job_gates import JobGates
 from framework_m.adapters.db.job_insertion import insert_jobs
 from framework_m.adapters.db.job_reader import JobReader
 from framework_m.adapters.db.job_unique_sql import release_at_start, worth_another_try
-from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
+from framework_m.adapters.db.schema import database_now, job_log
 from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, WorkerDiedError
-from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import LogLine, Rescue
 from framework_m.core.jobs.execution import summary
 from framework_m.core.jobs.limits import Limits
@@ -28,8 +28,6 @@ from framework_m.core.wakeup import Wakeup
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import timedelta
-
-    from sqlalchemy import ColumnElement, Select
 
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.job_events import JobEvents
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
         GateReport,
         NewJob,
         ProgressReport,
-        Publish,
         Standing,
         Watched,
     )
@@ -52,7 +49,7 @@ if TYPE_CHECKING:
 _row = job_log.c
 
 
-class JobLogStore(JobReader):
+class JobLogStore(JobDispatches, JobReader):
     """Keeps jobs in the table `job_log`.
 
     reserved: the same database with connections of its own, for workers and the relay: however
@@ -70,8 +67,8 @@ class JobLogStore(JobReader):
         notify_channel: str | None = None,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__(database)
-        self._database = reserved or database
+        JobReader.__init__(self, database)
+        JobDispatches.__init__(self, reserved or database)
         self._notify_channel = notify_channel if database.is_postgresql else None
         self._gates = JobGates(self._database, limits or Limits.none())
         self.rates_closed = Wakeup()
@@ -236,6 +233,12 @@ class JobLogStore(JobReader):
             await self._announce(connection, {job.queue for job in ready})
             return ready
 
+    async def forget_rates(self, limit: int) -> int:
+        if not await self._database.fetch(gates_sql.unused_rates(1)):
+            return 0
+        async with self._database.begin() as connection:
+            return int((await connection.execute(gates_sql.forget_rates(limit))).rowcount)
+
     async def say(self, lines: Sequence[LogLine]) -> None:
         async with self._database.begin() as connection:
             await connection.execute(sql.LINE, [sql.line_parameters(line) for line in lines])
@@ -257,64 +260,6 @@ class JobLogStore(JobReader):
         async with self._database.read() as connection:
             rows = await connection.execute(sql.standings(job_ids))
             return {row[0]: sql.standing(row) for row in rows}
-
-    async def relay_undispatched(
-        self, publish: Publish, limit: int, *, older_than: timedelta
-    ) -> int:
-        undispatched = sql.undispatched(limit, older_than.total_seconds())
-        if self._database.is_postgresql:
-            # The rows stay locked while they are published: other sweepers skip them.
-            async with self._database.begin() as connection:
-                jobs = sql.dispatches(await connection.execute(undispatched))
-                if jobs:
-                    await publish(jobs)
-                    await connection.execute(sql.MARK_DISPATCHED, sql.marks(jobs))
-            return len(jobs)
-        async with self._database.read() as connection:
-            jobs = sql.dispatches(await connection.execute(undispatched))
-        if jobs:
-            await publish(jobs)  # not under SQLite's one write lock
-            await self.mark_dispatched(jobs)
-        return len(jobs)
-
-    async def waiting_since(self, older_than: timedelta) -> Sequence[str]:
-        async with self._database.read() as connection:
-            lost = sql.select_lost(older_than.total_seconds(), _row.queue).distinct()
-            queues = lost.where(queue_sql.is_in_open_queue())
-            return list((await connection.execute(queues)).scalars())
-
-    async def lost(self, queue: str, limit: int, *, older_than: timedelta) -> Sequence[Dispatch]:
-        which = sql.select_lost(older_than.total_seconds(), _row.name).where(_row.queue == queue)
-        async with self._database.begin() as connection:
-            rows = await connection.execute(
-                update(job_log)
-                .where(self._among(which.limit(limit).with_for_update(skip_locked=True)))
-                .values(dispatched_at=database_now())
-                .returning(*sql.DISPATCH_COLUMNS)
-            )
-            # A fresh mark: the queue may still know the message that it lost.
-            again = f":{uuid7()}"
-            return [replace(job, again=again) for job in sql.dispatches(rows)]
-
-    async def mark_dispatched(self, jobs: Sequence[Dispatch]) -> None:
-        if jobs:
-            async with self._database.begin() as connection:
-                await connection.execute(sql.MARK_DISPATCHED, sql.marks(jobs))
-
-    async def forget_dispatches(self) -> None:
-        async with self._database.begin() as connection:
-            await connection.execute(
-                update(job_log).where(sql.is_waiting()).values(dispatched_at=None)
-            )
-
-    async def next_due(self, queues: Sequence[str]) -> timedelta | None:
-        columns = (database_now().label("now"), func.min(_row.scheduled_at, type_=UtcDateTime()))
-        async with self._database.read() as connection:
-            waiting = select(*columns).where(
-                sql.is_open(), _row.queue.in_(queues), queue_sql.is_in_open_queue()
-            )
-            now, due = (await connection.execute(waiting)).one()
-        return None if due is None else due - now
 
     async def _end_asked(self, connection: Any, job_ids: Collection[str]) -> set[str]:
         """Of these, whose run is over, those that were asked to stop: Cancelled now."""
@@ -357,9 +302,6 @@ class JobLogStore(JobReader):
     async def _tell_ready(self, ready: Sequence[Dispatch]) -> None:
         if ready and self.tell_ready is not None:
             await self.tell_ready(ready)
-
-    def _among(self, rows: Select[Any]) -> ColumnElement[bool]:
-        return sql.among(rows, is_postgresql=self._database.is_postgresql)
 
     async def _make_ready(
         self, connection: Any, job_ids: Collection[str], changes: dict[Any, Any]

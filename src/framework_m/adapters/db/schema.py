@@ -196,7 +196,7 @@ job_rate = Table(
     "job_rate",
     metadata,
     Column("gate", NAME, primary_key=True),
-    Column("free_at", UtcDateTime, nullable=False),
+    Column("free_at", UtcDateTime, nullable=False, index=True),
 )
 """Of each rate limit: the theoretical arrival time of the next run (GCRA)."""
 

@@ -21,6 +21,7 @@ from framework_m.core.errors import JobFailedError, JobNotFoundError, UnknownJob
 from framework_m.core.identity import User
 from framework_m.core.interfaces.replays import Asked
 from framework_m.core.jobs.control import LONGEST_WAIT
+from framework_m.core.jobs.handle import JobHandle
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class EnqueueRequest(BaseModel):
     args: dict[str, Any] = Field(default_factory=dict, description="Its arguments, by name.")
     delay: float = Field(
         0, ge=0, le=LONGEST_WAIT.total_seconds(), description="Seconds to wait first."
+    )
+    unique_key: str | None = Field(
+        None,
+        min_length=1,
+        max_length=_LONGEST_KEY,
+        description="While a job of yours with this key is there, asking again gives that one.",
     )
     wait: float = Field(0, ge=0, description="Seconds to wait for the result; bounded here.")
 
@@ -93,14 +100,17 @@ async def enqueue(
 ) -> Response[Enqueued]:
     """The job is committed when this answers, and runs at least once."""
     application, user = application_of(request), request.user
-    wanted = permitted(application, user, data.job_name).options(delay=data.delay)
+    # Within what is the user's own: a key tells nothing of other people's jobs.
+    key = None if data.unique_key is None else f"{user.id}:{data.unique_key}"
+    function = permitted(application, user, data.job_name)
+    wanted = function.options(delay=data.delay, unique_key=key)
 
-    async def ask() -> str:
+    async def ask() -> JobHandle[Any]:
         with caused_by(Cause(trace_context=traceparent(trace_header))):
             return await application.jobs.enqueue(wanted, **data.args)
 
     if idempotency_header is None:
-        job_id = await ask()
+        job_id: str = await ask()
     else:
         asked = Asked(user.id, _checked(idempotency_header), data.digest())
         job_id = await application.replays.once(asked, ask)
@@ -108,12 +118,7 @@ async def enqueue(
     ended = await _ended(application, str(job_id), data.wait)
     if ended is not None:
         return Response(ended, status_code=200, headers=location)
-    accepted = Enqueued(
-        job_id=job_id,
-        status=JobStatus.SCHEDULED if data.delay else JobStatus.QUEUED,
-        message=f"{data.job_name} was enqueued",
-    )
-    return Response(accepted, headers=location)
+    return Response(await _accepted(application, data, job_id), headers=location)
 
 
 def router() -> Router:
@@ -134,6 +139,18 @@ def _checked(key: str) -> str:
     if not 0 < len(key) <= _LONGEST_KEY or not (key.isascii() and key.isprintable()):
         raise BadRequestError("Idempotency-Key", f"must be 1 to {_LONGEST_KEY} ASCII characters")
     return key
+
+
+async def _accepted(
+    application: ApplicationProtocol, data: EnqueueRequest, job_id: str
+) -> Enqueued:
+    status = JobStatus.SCHEDULED if data.delay else JobStatus.QUEUED
+    if not (isinstance(job_id, JobHandle) and job_id.existed):
+        told = f"{data.job_name} was enqueued"
+        return Enqueued(job_id=job_id, status=status, message=told)
+    job = await application.jobs.get(job_id)
+    told = f"{data.job_name} is there already: this is the one"
+    return Enqueued(job_id=job_id, status=job.status if job else status, message=told)
 
 
 async def _ended(application: ApplicationProtocol, job_id: str, wait: float) -> Ended | None:

@@ -323,6 +323,9 @@ class JobStore(Protocol):
         The claim decides whether they pass: too many are harmless.
         """
 
+    async def forget_rates(self, limit: int) -> int:
+        """Forget rates that nobody has used for a while; how many that were."""
+
     async def say(self, lines: Sequence[LogLine]) -> None:
         """Keep what runs said, in the order given; nothing of runs that lost their claim.
 

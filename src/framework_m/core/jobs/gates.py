@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_FORGET_EVERY = 60.0
+_AT_ONCE = 1000
+
 
 class GateOpener:
     """Looks every `interval` seconds, and when a rate has time again."""
@@ -33,6 +36,7 @@ class GateOpener:
         self._interval = interval
         self._waiting: dict[str, tuple[str, float]] = {}
         """By gate with room: who is first there, and since when."""
+        self._forgot_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, through outages and errors of any kind."""
@@ -69,7 +73,16 @@ class GateOpener:
                 wait = min(wait, report.wait.total_seconds())
             after = report.after
             if not after:
-                return wait
+                break
+        await self._forget_rates()
+        return wait
+
+    async def _forget_rates(self) -> None:
+        """Now and then: those of keys that come no more would pile up."""
+        if time.monotonic() - self._forgot_at > _FORGET_EVERY:
+            while await self._store.forget_rates(_AT_ONCE) == _AT_ONCE:
+                continue
+            self._forgot_at = time.monotonic()
 
     def _is_due(self, room: Room, waiting: Mapping[str, tuple[str, float]]) -> bool:
         """A rate's at once. Another only where the same job has been first for a while.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import ConfigurationError
+from framework_m.core.jobs.control import LONGEST_WAIT
 from framework_m.core.jobs.states import WAITING, JobStatus
 
 if TYPE_CHECKING:
@@ -80,9 +80,10 @@ def _problem(unique: Unique, arguments: Sequence[str]) -> str | None:
         return f"states must have {', '.join(missing)}, too"
     if not all(isinstance(status, JobStatus) for status in unique.kept_out_in):
         return "states are JobStatus values"
-    seconds = None if unique.lasts is None else unique.lasts.total_seconds()
-    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
-        return "period must be above 0 seconds"
+    period = unique.period
+    seconds = period.total_seconds() if isinstance(period, timedelta) else period
+    if seconds is not None and not 0 < seconds <= LONGEST_WAIT.total_seconds():
+        return f"period must be above 0 seconds, and at most {LONGEST_WAIT.days} days"
     return None
 
 
