@@ -97,7 +97,7 @@ class JobStoreContract:
         await jobs.add.enqueue(1)
         [claim] = await store.claim_due(terms("a", LAPSED), 1)
         assert await store.renew({claim.job_id: claim.claim_no}, terms("a")) == frozenset()
-        assert await self._rescue(store) == Rescue([], [])
+        assert await self._rescue(store) == Rescue([], [], [])
 
     async def test_a_released_job_is_ready_at_once_and_spends_no_attempt(
         self, harness: Harness, store: JobStore

@@ -25,7 +25,7 @@ class Ports:
         if self.error is not None:
             raise self.error
         found, self.lapsed = self.lapsed, []
-        return Rescue(found, [])
+        return Rescue(found, [], [])
 
     async def publish(self, jobs: Sequence[Dispatch]) -> None:
         assert jobs == [LAPSED]

@@ -139,7 +139,7 @@ class Rescue:
     """They may run again."""
     poison: Sequence[str]
     """They have killed too many workers, and are Failed."""
-    cancelled: Sequence[str] = ()
+    cancelled: Sequence[str]
     """They had been asked to stop."""
 
 
