@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +89,14 @@ async def _noted(note: Path) -> list[int]:
 
 
 async def _end(harness: Harness, handles: Sequence[JobHandle[Any]], *, are_cancelled: bool) -> None:
-    """Cancelled as by losing their claims, which is the way there is without asking a worker."""
     if are_cancelled:
         for handle in handles:
             await harness.reached(handle, JobStatus.RUNNING)
-            await harness.change(
-                handle, claim_no=99, status=JobStatus.CANCELLED, completed_at=datetime.now(UTC)
-            )
+            await handle.cancel()
+    ended = [await harness.ended(handle) for handle in handles]
+    if are_cancelled:
+        assert {job.status for job in ended} == {JobStatus.CANCELLED}
     else:
-        ended = [await harness.ended(handle) for handle in handles]
         assert all((job.error or "").startswith("JobTimeoutError") for job in ended)
 
 
