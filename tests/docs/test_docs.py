@@ -106,6 +106,21 @@ def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
     ]
 
 
+def test_the_page_on_jobs_keeps_limits_and_unique_jobs(tmp_path: Path) -> None:
+    files = write_files(ROOT / "docs" / "jobs.md", tmp_path)
+    [program] = [file for file in files if file.name == "keep_in_step.py"]
+    shown = run([sys.executable, str(program)], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines() == [
+        "True True",
+        """[None, 'limit:customer:sync:"bob"', None]""",
+        "2 pages for ada - bob is in step",
+        "Cancelled Cancelled",
+        "True",
+        "None",
+    ]
+
+
 def test_the_page_on_jobs_counts_primes_in_a_process(tmp_path: Path) -> None:
     [program] = [
         file
