@@ -14,7 +14,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from framework_m.adapters.db import job_gates_sql as sql
-from framework_m.adapters.db import job_log_sql
 from framework_m.core.interfaces.job_store import GateReport, Room
 from framework_m.core.jobs.parking import is_parking
 
@@ -109,6 +108,8 @@ class JobGates:
     async def look(self, after: str) -> GateReport:
         """Find gates at which jobs wait though there is room."""
         rows = await self._database.fetch(sql.closed_gates(after, _GATES_AT_ONCE))
+        if not rows:
+            return GateReport([], None, "")
         more = rows[-1].gate if len(rows) == _GATES_AT_ONCE else ""
         rules = self._rules(rows)
         gates = {gate.name: gate for gate in rules.values() if gate is not None}
@@ -141,7 +142,7 @@ class JobGates:
         ready: list[Dispatch] = []
         for gate in sorted(places):
             some = sql.let_through(gate, places[gate], is_postgresql=self._is_postgresql)
-            ready += job_log_sql.dispatches(await connection.execute(some))
+            ready += sql.in_order(await connection.execute(some))
         return ready
 
     async def _places(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import String, bindparam, delete, func, literal, select, text, update
@@ -14,9 +15,11 @@ from framework_m.adapters.db.schema import database_now, job_log, job_rate
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import Delete, Select, Update
+
+    from framework_m.core.interfaces.job_store import Dispatch
 
 _row = job_log.c
 _IN_ORDER = (_row.priority, _row.scheduled_at, _row.name)
@@ -125,8 +128,14 @@ def let_through(gate: str, limit: int, *, is_postgresql: bool) -> Update:
         update(job_log)
         .where(sql.among(first, is_postgresql=is_postgresql))
         .values(rescue_sql.unblocked())
-        .returning(*sql.DISPATCH_COLUMNS)
+        .returning(*sql.DISPATCH_COLUMNS, _row.scheduled_at)
     )
+
+
+def in_order(rows: Iterable[Any]) -> list[Dispatch]:
+    """What was let through: RETURNING keeps no order, and queues keep the one they are given."""
+    ordered = sorted(rows, key=attrgetter("priority", "scheduled_at", "name"))
+    return sql.dispatches(row[:-1] for row in ordered)
 
 
 def closed_gates(after: str, limit: int) -> Select[Any]:
