@@ -109,3 +109,19 @@ async def gates_of(harness: Harness, job_id: str) -> str | None:
     async with harness.app.ports.database.read() as connection:
         found: str | None = (await connection.execute(query, {"name": job_id})).scalar_one()
     return found
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["cancelled", "deleted"])
+async def test_who_is_cancelled_before_it_begins_leaves_its_place(
+    harness: Harness, tmp_path: Path, is_deleted: bool
+) -> None:
+    async with harness.application(MODULES) as app:
+        calls = [jobs.one_at_once.call(tmp_path, tmp_path) for _ in range(3)]
+        first, second, third = await app.enqueue_many(calls)
+        assert [claim.blocked_on for claim in [await h.record() for h in (first, second)]] == [
+            None,
+            GATE,
+        ]
+        await (app.jobs.delete(first) if is_deleted else first.cancel())
+        assert (await second.record()).blocked_on is None
+        assert (await third.record()).blocked_on == GATE

@@ -16,11 +16,12 @@ from framework_m.core.jobs.execution import summary
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy import Select, Update
 
 _row = job_log.c
+_OF_A_JOB = (_row.name, _row.job_name, _row.queue, _row.gates)
 _TRIES = 5
 _ENDED_BY_ITSELF = (JobStatus.SUCCESS.value, JobStatus.CANCELLED.value)
 
@@ -40,7 +41,7 @@ def _cancelled() -> dict[Any, Any]:
 
 def _end_waiting(job_ids: Collection[str]) -> Update:
     which = and_(_row.name.in_(job_ids), sql.is_waiting())
-    return update(job_log).where(which).values(_cancelled()).returning(_row.name)
+    return update(job_log).where(which).values(_cancelled()).returning(*_OF_A_JOB)
 
 
 def _ask_running(job_ids: Collection[str]) -> Update:
@@ -67,7 +68,7 @@ def end_asked(job_ids: Collection[str]) -> Update:
 
 
 def gone(job_ids: Collection[str]) -> Any:
-    return delete(job_log).where(_row.name.in_(job_ids)).returning(_row.name)
+    return delete(job_log).where(_row.name.in_(job_ids)).returning(*_OF_A_JOB)
 
 
 def watched(job_ids: Collection[str]) -> Select[Any]:
@@ -89,21 +90,25 @@ def judged(held: Mapping[str, int], rows: Iterable[Any]) -> Watched:
     return Watched(asked, frozenset(held.keys() - there.keys()), frozenset(there.keys() - mine))
 
 
-async def cancel(connection: Any, job_ids: Collection[str]) -> Cancelled:
-    """In one transaction. What changes its state meanwhile is looked at again."""
+async def cancel(connection: Any, job_ids: Collection[str]) -> tuple[Cancelled, Mapping[str, Any]]:
+    """In one transaction; also the rows of those that waited, by id.
+
+    What changes its state meanwhile is looked at again.
+    """
     left = set(job_ids)
-    waited: set[str] = set()
+    waited: dict[str, Any] = {}
     asked: set[str] = set()
     ended: dict[str, JobStatus] = {}
     for _ in range(_TRIES):
-        waited.update((await connection.execute(_end_waiting(sorted(left)))).scalars())
-        left -= waited
+        rows = (await connection.execute(_end_waiting(sorted(left)))).all()
+        waited |= {row.name: row for row in rows}
+        left -= waited.keys()
         asked.update((await connection.execute(_ask_running(sorted(left)))).scalars())
         left -= asked
-        rows: Sequence[Any] = (await connection.execute(sql.statuses(sorted(left)))).all()
+        rows = (await connection.execute(sql.statuses(sorted(left)))).all()
         found = {row.name: JobStatus(row.status) for row in rows}
         ended |= {job: status for job, status in found.items() if status.is_terminal}
         left = found.keys() - ended.keys()
         if not left:
             break
-    return Cancelled(frozenset(waited), frozenset(asked), ended)
+    return Cancelled(frozenset(waited), frozenset(asked), ended), waited

@@ -26,7 +26,7 @@ from framework_m.core.jobs.limits import Limits
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from framework_m.adapters.db.engine import Database
@@ -155,14 +155,17 @@ class JobLogStore(JobDispatches, JobReader):
 
     async def cancel(self, unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> Cancelled:
         with worth_another_try():
-            cancelled = await cancel_sql.cancel(unit, job_ids)
+            cancelled, rows = await cancel_sql.cancel(unit, job_ids)
             told = await self._tell_ended(unit, sorted(cancelled.waited))
+            await self._leave_unclaimed(unit, rows.values())
         unit.after_commit(_once_committed(told))
         return cancelled
 
     async def delete(self, unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> frozenset[str]:
         with worth_another_try():
-            return frozenset((await unit.execute(cancel_sql.gone(job_ids))).scalars())
+            rows = (await unit.execute(cancel_sql.gone(job_ids))).all()
+            await self._leave_unclaimed(unit, rows)
+            return frozenset(row.name for row in rows)
 
     async def watch(self, held: Mapping[str, int]) -> Watched:
         rows = await self._database.fetch(cancel_sql.watched(held.keys()))
@@ -293,6 +296,15 @@ class JobLogStore(JobDispatches, JobReader):
         ready = await self._gates.leave(connection, left)
         await self._announce(connection, {job.queue for job in ready})
         return ready
+
+    async def _leave_unclaimed(self, unit: UnitOfWorkProtocol, rows: Iterable[Any]) -> None:
+        """They may have been let through already: their places are the next ones'."""
+        passed = self._gates.of(rows).values()
+        left = Counter(gate.name for gates in passed for gate in gates if gate.most is not None)
+        if left:
+            ready = await self._gates.leave(unit, left)
+            await self._announce(unit, {job.queue for job in ready})
+            unit.after_commit(lambda: self._tell_ready(ready))
 
     async def _told(self, admissions: Sequence[Admission]) -> None:
         if any(admission.waits_for_time for admission in admissions):
