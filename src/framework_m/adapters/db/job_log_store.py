@@ -23,6 +23,7 @@ from framework_m.core.errors import DatabaseUnavailableError, PoisonJobError, Wo
 from framework_m.core.interfaces.job_store import LogLine, Rescue
 from framework_m.core.jobs.execution import summary
 from framework_m.core.jobs.limits import Limits
+from framework_m.core.jobs.states import JobStatus
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -174,18 +175,27 @@ class JobLogStore(JobDispatches, JobReader):
     async def renew(self, held: Mapping[str, int], terms: ClaimTerms) -> frozenset[str]:
         if not held:
             return frozenset()
+        # A row that somebody's transaction holds just now, to cancel it, keeps no other waiting.
+        mine = (
+            select(_row.name)
+            .where(_row.name.in_(held), sql.is_running(), _row.worker == terms.worker)
+            .with_for_update(skip_locked=True)
+        )
         async with self._database.begin() as connection:
             rows = await connection.execute(
                 update(job_log)
-                .where(
-                    _row.name.in_(held),
-                    sql.is_running(),
-                    _row.worker == terms.worker,
-                )
+                .where(self._among(mine), sql.is_running(), _row.worker == terms.worker)
                 .values(lease_until=database_now(terms.lease.total_seconds()))
                 .returning(_row.name, _row.claim_no)
             )
             still = {name for name, claim_no in rows if held[name] == claim_no}
+            if missing := held.keys() - still:
+                left = await connection.execute(sql.statuses(sorted(missing)))
+                still |= {
+                    row.name
+                    for row in left
+                    if (row.claim_no, row.status) == (held[row.name], JobStatus.RUNNING.value)
+                }
         return frozenset(held.keys() - still)
 
     async def start_alone(self, claim: Claim) -> bool:
