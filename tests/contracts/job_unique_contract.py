@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from framework_m import FrameworkM, JobHandle, JobStatus, Priority
 from framework_m.core.interfaces.job_store import ClaimTerms
 from tests.support import unique_jobs as jobs
-from tests.support.harness import Harness
+from tests.support.harness import Harness, until
 
 MODULES = ("tests.support.unique_jobs",)
 TERMS = ClaimTerms("w", ("default",), timedelta(seconds=10))
@@ -129,11 +129,23 @@ class JobUniqueContract:
         handles = [await jobs.noted.options(priority=level).enqueue(log) for level in levels]
         [low, *_] = [job.job_id for job in await app.jobs.list() if job.job_id not in handles]
         await app.jobs.delete(low)
+        await _told(app, handles)
         async with app.worker():
             for handle in handles:
                 await handle.result(timeout=20)
         in_order = sorted(range(len(levels)), key=lambda number: (levels[number], number))
         assert log.read_text().split() == [handles[number] for number in in_order]
+
+
+async def _told(app: FrameworkM, handles: Sequence[JobHandle[Any]]) -> None:
+    """Until the queue has been told of all of them, where it has to be."""
+
+    async def look() -> bool:
+        records = [await handle.record() for handle in handles]
+        return all(job.dispatched_at for job in records)
+
+    if app.ports.job_queue.needs_dispatch:
+        await until(look)
 
 
 async def _priority(app: FrameworkM, job_id: str) -> Priority:
