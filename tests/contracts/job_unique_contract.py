@@ -98,6 +98,12 @@ class JobUniqueContract:
             assert await jobs.greet.enqueue("Ada") == first
             await harness.change(first, unique_until=datetime.now(UTC) - timedelta(seconds=1))
             assert not (await jobs.greet.enqueue("Ada")).existed
+            again = await app.jobs.retry(first)
+            assert again.existed, "another has the key by now"
+            await again.result(timeout=20)
+            rerun = await app.jobs.retry(again)
+            assert (rerun != again, rerun.existed) == (True, False), "its own lock is no hindrance"
+            assert await jobs.greet.enqueue("Ada") == rerun
 
     async def test_a_transaction_decides_for_those_who_ask_meanwhile(
         self, app: FrameworkM, harness: Harness

@@ -190,3 +190,15 @@ async def test_a_unique_key_gives_the_job_that_is_there_and_is_the_callers_own(
         answer = await clerk.post("/api/v1/jobs", json={**ADD, "unique_key": key})
         assert answer.status_code == 422
         assert set(fields(answer)) == {"unique_key"}
+
+
+async def test_no_unique_key_reaches_the_job_of_another_user(app: FrameworkM) -> None:
+    body = {"job_name": "add", "args": {"a": 40, "b": 2}, "unique_key": "ada:7"}
+    async with calling(app, User("tenant", frozenset({"Clerk"}))) as client:
+        theirs = (await client.post("/api/v1/jobs", json=body)).json()["job_id"]
+    own = await jobs.add.options(unique_key="tenant:ada:7").enqueue(1)
+    other = User("tenant:ada", frozenset({"Clerk"}))
+    async with app.worker(), calling(app, other) as client:
+        answer = await client.post("/api/v1/jobs", json={**ADD, "unique_key": "7", "wait": 20})
+    assert answer.json()["job_id"] not in (theirs, str(own))
+    assert answer.json()["result"] == 2, "of its own arguments"

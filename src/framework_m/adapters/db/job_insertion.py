@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Float, bindparam, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
-from framework_m.adapters.db.job_unique_sql import holders_of, worth_another_try
+from framework_m.adapters.db.job_unique_sql import give_up, holders_of, worth_another_try
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
 from framework_m.core.errors import DatabaseUnavailableError
 from framework_m.core.jobs.states import JobStatus
@@ -69,6 +69,7 @@ async def insert_jobs(
     if not locked:
         return [job.job_id for job in jobs]
     with worth_another_try():
+        await give_up(unit, [job.retry_of for job in locked if job.retry_of])
         holders = await _insert_only(unit, _NEW_ONLY[is_postgresql], locked)
     return [job.job_id if job.unique is None else holders[_key(job)] for job in jobs]
 

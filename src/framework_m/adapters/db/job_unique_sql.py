@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
 _row = job_log.c
+_AT_ONCE = 10_000
+"""Keys of one statement: drivers bound how many parameters it has."""
 _RUNNING = state_bits([JobStatus.RUNNING])
 
 
@@ -36,11 +38,27 @@ def lock_after_end(status: JobStatus) -> ColumnElement[Any]:
 
 async def holders_of(unit: UnitOfWorkProtocol, keys: Collection[str]) -> dict[str, str]:
     """By key the job that has its lock; a lock whose time is over is taken away first."""
-    held = _row.unique_lock.in_(keys)
-    over = update(job_log).where(held, _row.unique_until <= database_now())
-    await unit.execute(over.values(unique_lock=None))
-    found = await unit.execute(select(_row.unique_lock, _row.name).where(held))
-    return dict(found.all())
+    holders: dict[str, str] = {}
+    for some in _batches(keys):
+        held = _row.unique_lock.in_(some)
+        over = update(job_log).where(held, _row.unique_until <= database_now())
+        await unit.execute(over.values(unique_lock=None))
+        found = await unit.execute(select(_row.unique_lock, _row.name).where(held))
+        holders |= dict(found.all())
+    return holders
+
+
+async def give_up(unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> None:
+    """Ended jobs that are to run again keep their successors out no longer."""
+    for some in _batches(job_ids):
+        locked = update(job_log).where(_row.name.in_(some), _row.unique_lock.is_not(None))
+        await unit.execute(locked.values(unique_lock=None))
+
+
+def _batches(all_: Collection[str]) -> Iterator[Sequence[str]]:
+    listed = list(all_)
+    for start in range(0, len(listed), _AT_ONCE):
+        yield listed[start : start + _AT_ONCE]
 
 
 async def release_at_start(connection: Any, rows: Sequence[Any]) -> None:

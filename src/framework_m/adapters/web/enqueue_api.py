@@ -100,10 +100,9 @@ async def enqueue(
 ) -> Response[Enqueued]:
     """The job is committed when this answers, and runs at least once."""
     application, user = application_of(request), request.user
-    # Within what is the user's own: a key tells nothing of other people's jobs.
-    key = None if data.unique_key is None else f"{user.id}:{data.unique_key}"
     function = permitted(application, user, data.job_name)
-    wanted = function.options(delay=data.delay, unique_key=key)
+    # Within what is the user's own: a key tells nothing of other people's jobs.
+    wanted = function.options(delay=data.delay, unique_key=data.unique_key).unique_to(user.id)
 
     async def ask() -> JobHandle[Any]:
         with caused_by(Cause(trace_context=traceparent(trace_header))):

@@ -47,6 +47,8 @@ class Arguments:
         self.has_dependencies = len(self.names) + (self.context_parameter is not None) < len(
             self._signature.parameters
         )
+        self._hints = hints
+        self._defaults: dict[str, Any] = {}
         self._shape = self._build_shape(hints)
         self._result = _result_adapter(hints.get("return", Any))
 
@@ -91,10 +93,15 @@ class Arguments:
     def chosen(self, text: str, names: Sequence[str]) -> dict[str, Any]:
         """Of a call's JSON text the values of these arguments, as JSON has them.
 
-        The function's defaults for those that the call leaves out.
+        The function's defaults for those that the call leaves out. Calls that mean the same give
+        the same: a default counts as if it were given, in models too, and sets are in order.
         """
-        given = json.loads(text)
-        return {name: given[name] if name in given else self._default(name) for name in names}
+        shape = self._shape.model_validate_json(text)
+        given = {self.names[int(field[1:])]: field for field in shape.model_fields_set}
+        return {
+            name: _canonical(shape, given[name]) if name in given else self._default(name)
+            for name in names
+        }
 
     def dump_result(self, value: Any) -> str | None:
         """What the function returned, as JSON text. Raises ResultError."""
@@ -137,7 +144,18 @@ class Arguments:
         return Field(None, alias=name)
 
     def _default(self, name: str) -> Any:
-        return to_jsonable_python(self._signature.parameters[name].default, bytes_mode="base64")
+        if name not in self._defaults:
+            self._defaults[name] = self._canonical_default(name)
+        return self._defaults[name]
+
+    def _canonical_default(self, name: str) -> Any:
+        default = self._signature.parameters[name].default
+        hint: Any = (self._hints.get(name, Any), ...)
+        alone = create_model("Default", __config__=_CONFIG, value=hint)
+        try:
+            return _canonical(alone.model_validate({"value": default}), "value")
+        except ValidationError:  # it is not of the parameter's type: None for a text
+            return to_jsonable_python(default, bytes_mode="base64", inf_nan_mode="strings")
 
     def _unwritable(self, checked: BaseModel) -> list[FieldError]:
         problems = []
@@ -154,6 +172,27 @@ class Arguments:
             for found in error.errors(include_url=False, include_context=False)
         ]
         return ArgumentError(self._job_name, problems)
+
+
+def _canonical(shape: BaseModel, field: str) -> Any:
+    """A field's value as JSON, the same for equal values."""
+    asked: Any = {"include": {field}, "by_alias": False, "warnings": False}
+    values = shape.model_dump(mode="python", **asked)
+    return _in_order(values[field], shape.model_dump(mode="json", **asked)[field])
+
+
+def _in_order(value: Any, written: Any) -> Any:
+    """What was written of a value; the members of its sets, which have no order, sorted."""
+    match value, written:
+        case dict(), dict() if len(value) == len(written):
+            pairs = zip(value.values(), written.items(), strict=True)
+            return {name: _in_order(inner, it) for inner, (name, it) in pairs}
+        case ((list() | tuple() | set() | frozenset()), list()) if len(value) == len(written):
+            items = [_in_order(inner, it) for inner, it in zip(value, written, strict=True)]
+            if isinstance(value, (set, frozenset)):
+                items.sort(key=lambda item: json.dumps(item, sort_keys=True))
+            return items
+    return written
 
 
 def _words(found: Any) -> str:

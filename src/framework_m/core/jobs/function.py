@@ -107,6 +107,10 @@ class JobRequest(Generic[P, R]):
         changed = {option: value for option, value in given.items() if value is not None}
         return JobRequest(self._function, replace(self._options, **changed).checked(name))
 
+    def unique_to(self, user_id: str) -> JobRequest[P, R]:
+        """The same, its `unique_key` this user's own: it meets nobody else's."""
+        return JobRequest(self._function, replace(self._options, unique_to=user_id))
+
 
 class JobFunction(JobRequest[P, R]):
     """A decorated function. Called, it is the function; `enqueue` asks for a run of it."""

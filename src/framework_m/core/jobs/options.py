@@ -71,6 +71,8 @@ class RunOptions:
     correlation_id: str | None = None
     priority: int | None = None
     unique_key: str | None = None
+    unique_to: str | None = None
+    """The id of the user whose own the unique key is."""
 
     def checked(self, job_name: str) -> RunOptions:
         """Itself. Raises ArgumentError that names each option which makes no sense."""

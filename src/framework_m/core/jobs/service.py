@@ -192,7 +192,12 @@ class Jobs:
             priority=job.function.defaults.priority if priority is None else priority,
             gates=self._limits.keyed(job.name, args),
             unique=unique_lock(
-                job.name, job.function.defaults.unique, options.unique_key, job.arguments, args
+                job.name,
+                job.function.defaults.unique,
+                options.unique_key,
+                job.arguments,
+                args,
+                of_user=options.unique_to,
             ),
             max_attempts=job.max_attempts if options.retries is None else options.retries + 1,
             user=acting_user(),

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framework_m.core.errors import ConfigurationError
 from framework_m.core.jobs.control import LONGEST_WAIT
@@ -88,20 +88,29 @@ def _problem(unique: Unique, arguments: Sequence[str]) -> str | None:
 
 
 def unique_lock(
-    job: str, unique: Unique | None, given: str | None, arguments: Arguments, args: str
+    job: str,
+    unique: Unique | None,
+    given: str | None,
+    arguments: Arguments,
+    args: str,
+    *,
+    of_user: str | None = None,
 ) -> UniqueLock | None:
     """What keeps others out while this job is there.
 
     given: the key of the run's own options; it counts instead of the function's.
     args: its arguments, as JSON text.
+    of_user: whose own the given key is.
     """
     if given is None and unique is None:
         return None
     rule = unique or Unique()
+    parts: list[Any] = [job, given] if of_user is None else [job, given, of_user]
     if given is None:
         names = arguments.names if rule.by is None else tuple(sorted(rule.by))
-        given = json.dumps(arguments.chosen(args, names), sort_keys=True)
-    key = f"{job}:{given}"
+        parts = [job, arguments.chosen(args, names)]
+    # JSON, so that no part can pass for another's end, and any text can be stored.
+    key = json.dumps(parts, sort_keys=True)
     if len(key) > _LONGEST_KEY:
         digest = hashlib.sha256(key.encode()).hexdigest()
         key = f"{key[: _LONGEST_KEY - len(digest) - 1]}#{digest}"
