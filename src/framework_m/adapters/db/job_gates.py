@@ -56,12 +56,11 @@ class JobGates:
 
     def of(self, rows: Iterable[Any]) -> dict[str, tuple[Gate, ...]]:
         """By job id; only of those that have any: as a rule that is nobody."""
-        found = {}
-        for row in rows:
-            gates = self._limits.gates(row.job_name, row.queue, sql.keyed(row))
-            if gates:
-                found[row.name] = gates
-        return found
+        return {
+            row.name: self._limits.gates(row.job_name, row.queue, sql.keyed(row))
+            for row in rows
+            if self._limits.concern(row.job_name, row.queue)
+        }
 
     async def admit(
         self, connection: Any, rows: Sequence[Any], gates: Mapping[str, Sequence[Gate]]

@@ -178,6 +178,11 @@ class Limits:
     def knows(self, job_name: str) -> bool:
         return self._registry.find(job_name) is not None
 
+    def concern(self, job_name: str, queue: str) -> bool:
+        """Whether there is any for such a job. As a rule there is not: this is asked of all."""
+        job = self._registry.find(job_name)
+        return bool(job is not None and job.limits) or self._queue_limit(queue) is not None
+
     def keyed(self, job_name: str, args: str) -> tuple[str, ...]:
         """The gates of a new job that depend on its arguments (JSON text); kept with the job."""
         job = self._registry.find(job_name)
