@@ -82,6 +82,8 @@ class JobStoreContract:
         [new] = await store.claim_due(terms("b"), 1)
         assert new.claim_no > old.claim_no
         assert new.attempt == old.attempt == 1
+        # Asked to stop, it runs until its own worker says how it ended.
+        await harness.app.jobs.cancel(new.job_id)
 
         await store.report([ProgressReport(old.job_id, old.claim_no, 50, "stale")])
         assert await store.finish([success(old)]) == frozenset()

@@ -143,13 +143,16 @@ class JobLogStore(JobDispatches, JobReader):
 
     async def release(self, claims: Sequence[Claim]) -> None:
         async with self._database.begin() as connection:
+            given_back = []
             for claim in claims:
-                await connection.execute(
+                done = await connection.execute(
                     update(job_log)
                     .where(sql.held(claim.job_id, claim.claim_no))
                     .values(rescue_sql.ready_again())
                 )
-            ended = await self._end_asked(connection, [claim.job_id for claim in claims])
+                if done.rowcount:  # else somebody else's by now, who may be running it
+                    given_back.append(claim.job_id)
+            ended = await self._end_asked(connection, given_back)
             told = await self._tell_ended(connection, sorted(ended))
             await self._announce(connection, {claim.queue for claim in claims})
         told()
