@@ -44,8 +44,8 @@ def job_retry(
     app: AppOption = None,
 ) -> int:
     """Run a finished job again, as a new one with the same arguments; print its id."""
-    again = run(_retry(load(app), _checked([job_id])[0]))
-    say_json({"job_id": again, "retry_of": job_id}) if as_json else say(again)
+    again, retry_of = run(_retry(load(app), _checked([job_id])[0]))
+    say_json({"job_id": again, "retry_of": retry_of}) if as_json else say(again)
     return DONE
 
 
@@ -62,10 +62,12 @@ async def _cancel(app: FrameworkM, job_ids: Sequence[str]) -> tuple[dict[str, st
     return found, problems
 
 
-async def _retry(app: FrameworkM, job_id: str) -> str:
+async def _retry(app: FrameworkM, job_id: str) -> tuple[str, str | None]:
+    """Of a unique job, another may be there already, which is a retry of none, or of another."""
     async with app:
         await app.ports.require_schema()
-        return (await app.jobs.retry(job_id)).job_id
+        again = await (await app.jobs.retry(job_id)).record()
+        return again.job_id, again.retry_of
 
 
 def _checked(job_ids: Sequence[str]) -> Sequence[str]:

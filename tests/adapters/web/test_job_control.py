@@ -71,6 +71,20 @@ async def test_a_finished_job_is_run_again(harness: Harness, ada: httpx.AsyncCli
     assert (job.retry_of, job.result, job.user_id) == (job_id, 2, "ada")
 
 
+async def test_a_unique_job_that_is_there_already_is_the_answer(
+    harness: Harness, ada: httpx.AsyncClient
+) -> None:
+    wanted = {"job_name": "add", "args": {"a": 1}, "unique_key": "k"}
+    first = (await ada.post("/api/v1/jobs", json=wanted)).json()["job_id"]
+    await ada.post(f"/api/v1/jobs/{first}/cancel")
+    second = (await ada.post("/api/v1/jobs", json=wanted)).json()["job_id"]
+    answer = (await ada.post(f"/api/v1/jobs/{first}/retry")).json()
+    assert (answer["job_id"], answer["message"]) == (
+        second,
+        "add is there already: this is the one",
+    )
+
+
 async def test_whoever_may_not_ask_for_it_may_not_ask_again(harness: Harness) -> None:
     job_id = await of_ada(harness, a=1)
     async with harness.app.worker():

@@ -53,11 +53,8 @@ async def retry_job(
     if reach_of_jobs(user) is not Reach.ALL:
         permitted(application, user, job.job_name)
     again = await application.jobs.retry(job_id)
-    told = Enqueued(
-        job_id=again,
-        status=await again.status(),
-        message=f"{job.job_name} was enqueued again",
-    )
+    what = "is there already: this is the one" if again.existed else "was enqueued again"
+    told = Enqueued(job_id=again, status=await again.status(), message=f"{job.job_name} {what}")
     return Response(told, headers={"Location": f"/api/v1/jobs/{again}"})
 
 
