@@ -1,4 +1,4 @@
-"""Gates under pressure: whose turn it is, and that nobody's transaction keeps others from theirs."""
+"""Gates under pressure: whose turn it is, and that no transaction keeps others from theirs."""
 
 import asyncio
 from collections.abc import Sequence

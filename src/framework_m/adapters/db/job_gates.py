@@ -131,7 +131,7 @@ class JobGates:
             now = (await connection.execute(sql.NOW)).scalar_one().timestamp()
             places = await self._places(connection, gates, now)
         rooms = [
-            Room(row.gate, some, row.name, is_rate=gate is not None and gate.most is None)
+            Room(row.gate, some, row.name, gate is not None and gate.most is None, gate is not None)
             for row in rows
             if row.gate in rules
             if (some := _NO_LIMIT if (gate := rules[row.gate]) is None else places.room(gate))
