@@ -46,6 +46,11 @@ async def spaced(number: int) -> int:
     return number
 
 
+@job(limits=[Concurrency(1, key="customer"), Rate(1, per=3600)])
+async def rated_by_customer(customer: str) -> str:
+    return customer
+
+
 @job(limits=[Rate(1, per=3600, key="host")], retries=0)
 async def once_an_hour(host: str = "localhost") -> str:
     return host

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import event
 
-from framework_m import FrameworkM
+from framework_m import FrameworkM, Queue
 from framework_m.core.interfaces.job_store import ClaimTerms, Dispatch, JobStore
 from tests.support.harness import Harness
 from tests.support.servers import PostgresServer, plain_dsn
@@ -89,9 +89,29 @@ async def test_a_question_finds_its_rows_by_an_index(
         asked.remove(next(text for text in asked if _READS_EVERY_RECORD in text))
     else:
         await QUESTIONS[question](postgresql.app.ports.job_store)
+    await found_by_an_index(asked, postgres_server, postgres_schema)
+
+
+async def test_who_passes_a_gate_is_decided_by_an_index(
+    postgresql: Harness,
+    asked: list[str],
+    postgres_server: PostgresServer,
+    postgres_schema: str,
+) -> None:
+    app = postgresql.app
+    await app.repository(Queue).save(Queue(name="default", concurrency=1))
+    for _ in range(3):
+        await app.enqueue("add", a=1)
+    asked.clear()
+    assert len(await app.ports.job_store.claim_due(TERMS, 2)) == 1
+    assert any("pg_advisory_xact_lock" in text for text in asked)
+    await found_by_an_index(asked, postgres_server, postgres_schema)
+
+
+async def found_by_an_index(asked: list[str], server: PostgresServer, schema: str) -> None:
     assert asked
     connection = await asyncpg.connect(
-        plain_dsn(postgres_server.url), server_settings={"search_path": postgres_schema}
+        plain_dsn(server.url), server_settings={"search_path": schema}
     )
     try:
         # So that it takes one only where there is no other way, however few the rows are.

@@ -32,6 +32,9 @@ def registry(*functions: JobFunction[..., Any]) -> JobRegistry:
         ([Rate(1, per=-1)], "per must be above 0 seconds"),
         ([Rate(1, per=float("nan"))], "per must be above 0 seconds"),
         ([Rate(1, per=timedelta())], "per must be above 0 seconds"),
+        ([Rate(1, per="minute")], "per must be above 0 seconds"),  # type: ignore[arg-type]
+        ([Rate(1, per=1e12)], "per, times burst over limit, must be at most ten years"),
+        ([Rate(1, per=86400, burst=10**6)], "per, times burst over limit, must be at most"),
         ([Rate(1, burst=0)], "burst must be a whole number from 1"),
         ([Concurrency(1, key="nobody")], "the job has no argument nobody"),
         ([Concurrency(1), Concurrency(2)], "another limit is about the same"),

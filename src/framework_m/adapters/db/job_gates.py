@@ -29,6 +29,11 @@ _GATES_AT_ONCE = 500
 _NO_LIMIT = 500
 """How many are let through at once where a limit is gone."""
 _SHORTEST_WAIT = 0.005
+_CLOCK_SLACK = 60.0
+"""Seconds by which those who decide at one gate may differ about the time: a claim that had to
+wait for its turn counts from when it asked."""
+_turn = attrgetter("priority", "scheduled_at", "name")
+"""Who is before whom at a gate."""
 
 
 @dataclass(slots=True)
@@ -42,7 +47,7 @@ class Admission:
     ready: list[Dispatch] = field(default_factory=list)
     """Others, which were let through instead."""
     waits_for_time: bool = False
-    """Whether any waits for a rate: that opens by itself."""
+    """Whether any may wait for a rate: that opens by itself."""
 
 
 class JobGates:
@@ -72,10 +77,18 @@ class JobGates:
         started = min(row.started_at for row in rows).timestamp()
         places = await self._places(connection, every, started, claimed=gates.values())
         admission = Admission()
-        in_order = sorted(rows, key=attrgetter("priority", "scheduled_at", "name"))
-        for row in in_order:
+        waiting = await self._first_in_line(connection, every)
+        for row in sorted(rows, key=_turn):
             wanted = gates.get(row.name, ())
-            closed = next((gate for gate in wanted if not places.has_room(gate)), None)
+            closed = next(
+                (
+                    gate
+                    for gate in wanted
+                    # Who waits there, and was not let in yet, is not to be overtaken.
+                    if not places.has_room(gate) or waiting.get(gate.name, _turn(row)) < _turn(row)
+                ),
+                None,
+            )
             if closed is None:
                 places.take(wanted)
                 counted = tuple(gate.name for gate in wanted if gate.most is not None)
@@ -83,6 +96,8 @@ class JobGates:
             else:
                 admission.blocked[row.name] = closed.name
                 admission.waits_for_time |= closed.most is None
+        # Others may wait for its time from the start, and nobody has said so.
+        admission.waits_for_time |= bool(places.started)
         await self._keep(connection, places, admission)
         await self._let_others_through(connection, places, gates, admission)
         return admission
@@ -116,7 +131,7 @@ class JobGates:
             now = (await connection.execute(sql.NOW)).scalar_one().timestamp()
             places = await self._places(connection, gates, now)
         rooms = [
-            Room(row.gate, some, row.name, is_rate=gate is not None and gate.most is None)
+            Room(row.gate, some, row.name, gate is not None and gate.most is None, gate is not None)
             for row in rows
             if row.gate in rules
             if (some := _NO_LIMIT if (gate := rules[row.gate]) is None else places.room(gate))
@@ -162,7 +177,22 @@ class JobGates:
         if not rates:
             return Places(running, {}, now)
         kept = await connection.execute(sql.rates(rates))
-        return Places(running, {row.gate: sql.free_at(row) for row in kept}, now)
+        free_at = {row.gate: sql.free_at(row) for row in kept}
+        possible = {
+            gate: moment
+            for gate, moment in free_at.items()
+            # Later than any start can have left it: the clock was set back, or the code now
+            # allows more.
+            if moment <= now + gates[gate].interval * gates[gate].burst + _CLOCK_SLACK
+        }
+        return Places(running, possible, now)
+
+    async def _first_in_line(
+        self, connection: Any, gates: Iterable[str]
+    ) -> dict[str, tuple[Any, ...]]:
+        """By gate: the turn of who waits first there."""
+        rows = await connection.execute(sql.first_in_line(gates))
+        return {row.gate: _turn(row) for row in rows}
 
     async def _keep(self, connection: Any, places: Places, admission: Admission) -> None:
         if admission.blocked:
@@ -182,12 +212,12 @@ class JobGates:
         gates: Mapping[str, Sequence[Gate]],
         admission: Admission,
     ) -> None:
-        """Who passed one gate and waits at another has left a place in the first."""
+        """Who passed one gate and waits at another has left a place, or time, in the first."""
         room = {
             gate.name: places.room(gate)
             for job_id, closed in admission.blocked.items()
             for gate in gates[job_id]
-            if gate.most is not None and gate.name != closed and places.has_room(gate)
+            if gate.name != closed and places.has_room(gate)
         }
         if room:
             admission.ready = await self._let_through(connection, room)

@@ -6,18 +6,30 @@ import json
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, bindparam, delete, func, literal, select, text, update
+from sqlalchemy import (
+    String,
+    bindparam,
+    column,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    update,
+    values,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db import job_rescue_sql as rescue_sql
+from framework_m.adapters.db import queue_sql
 from framework_m.adapters.db.schema import database_now, job_log, job_rate
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Delete, Select, Update
+    from sqlalchemy import ColumnElement, Delete, Select, Update
 
     from framework_m.core.interfaces.job_store import Dispatch
 
@@ -116,10 +128,10 @@ def block(gate: str, job_ids: Collection[str]) -> Update:
 
 
 def let_through(gate: str, limit: int, *, is_postgresql: bool) -> Update:
-    """The first of those that wait at a gate."""
+    """The first of those that wait at a gate, and that somebody may claim then."""
     first = (
         select(_row.name)
-        .where(_row.blocked_on == gate)
+        .where(_row.blocked_on == gate, queue_sql.is_in_open_queue())
         .order_by(*_IN_ORDER)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -151,18 +163,33 @@ def closed_gates(after: str, limit: int) -> Select[Any]:
         select(func.min(_row.blocked_on)).where(_row.blocked_on > found.c.gate).scalar_subquery()
     )
     gates = found.union_all(select(following).where(found.c.gate.is_not(None)))
+    return (
+        select(gates.c.gate, *_OF_A_JOB)
+        .join_from(gates, job_log, _row.name == _first_at(gates.c.gate))
+        .limit(literal(limit))
+    )
+
+
+def first_in_line(gates: Iterable[str]) -> Select[Any]:
+    """Who is first of those that wait at each of these gates."""
+    asked = values(column("gate", String), name="asked").data([(gate,) for gate in gates]).cte()
+    return select(asked.c.gate, *_IN_ORDER).join_from(
+        asked, job_log, _row.name == _first_at(asked.c.gate)
+    )
+
+
+def _first_at(gate: ColumnElement[str]) -> ColumnElement[str]:
+    """Who waits first at a gate. Those of paused queues keep nobody waiting."""
     waiting = job_log.alias("waiting")
-    example = (
+    return (
         select(waiting.c.name)
-        .where(waiting.c.blocked_on == gates.c.gate)
+        .where(
+            waiting.c.blocked_on == gate,
+            waiting.c.queue.not_in(queue_sql.PAUSED),
+        )
         .order_by(waiting.c.priority, waiting.c.scheduled_at, waiting.c.name)
         .limit(1)
         .scalar_subquery()
-    )
-    return (
-        select(gates.c.gate, *_OF_A_JOB)
-        .join_from(gates, job_log, _row.name == example)
-        .limit(literal(limit))
     )
 
 

@@ -86,9 +86,29 @@ class JobLogStore(JobDispatches, JobReader):
 
     async def claim_due(self, terms: ClaimTerms, limit: int) -> Sequence[Claim]:
         claims: list[Claim] = []
-        admissions: list[Admission] = []
+        queues = list(terms.queues)
+        while queues and len(claims) < limit:
+            try:
+                claims += await self._claim_some(terms, queues, limit - len(claims))
+            except DatabaseUnavailableError:
+                if not claims:
+                    raise
+                break  # what was claimed before has been committed, and is to run
+        return claims
+
+    async def _claim_some(
+        self, terms: ClaimTerms, queues: list[str], limit: int
+    ) -> Sequence[Claim]:
+        """Of these queues, which are taken from the list, in one transaction.
+
+        One that has asked for gates ends: holding some and asking for others, out of order, it
+        and its like would wait for each other.
+        """
+        claims: list[Claim] = []
+        admission = None
         async with self._database.begin() as connection:
-            for queue in terms.queues:
+            while queues and len(claims) < limit and admission is None:
+                queue = queues.pop(0)
                 due = (
                     select(_row.name)
                     .where(sql.is_due(), _row.queue == queue, ~queue_sql.is_paused(queue))
@@ -99,14 +119,10 @@ class JobLogStore(JobDispatches, JobReader):
                 rows = (await connection.execute(sql.claim(terms, self._among(due)))).all()
                 admission = await self._admitted(connection, rows)
                 claims.extend(await self._begun(connection, rows, admission))
-                if admission is not None:
-                    admissions.append(admission)
-                    if admission.blocked:
-                        closed = frozenset(admission.blocked.values())
-                        await self._gates.look_ahead(connection, queue, closed)
-                if len(claims) >= limit:
-                    break
-        await self._told(admissions)
+                if admission is not None and admission.blocked:
+                    closed = frozenset(admission.blocked.values())
+                    await self._gates.look_ahead(connection, queue, closed)
+        await self._told(admission)
         return claims
 
     async def claim(self, terms: ClaimTerms, job_ids: Collection[str]) -> Sequence[Claim]:
@@ -115,7 +131,7 @@ class JobLogStore(JobDispatches, JobReader):
             rows = (await connection.execute(sql.claim(terms, which))).all()
             admission = await self._admitted(connection, rows)
             claims = await self._begun(connection, rows, admission)
-        await self._told([admission] if admission else [])
+        await self._told(admission)
         return claims
 
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
@@ -161,14 +177,14 @@ class JobLogStore(JobDispatches, JobReader):
         with worth_another_try():
             cancelled, rows = await cancel_sql.cancel(unit, job_ids)
             told = await self._tell_ended(unit, sorted(cancelled.waited))
-            await self._leave_unclaimed(unit, rows.values())
+            self._leave_unclaimed(unit, rows.values())
         unit.after_commit(_once_committed(told))
         return cancelled
 
     async def delete(self, unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> frozenset[str]:
         with worth_another_try():
             rows = (await unit.execute(cancel_sql.gone(job_ids))).all()
-            await self._leave_unclaimed(unit, rows)
+            self._leave_unclaimed(unit, rows)
             return frozenset(row.name for row in rows)
 
     async def watch(self, held: Mapping[str, int]) -> Watched:
@@ -310,19 +326,27 @@ class JobLogStore(JobDispatches, JobReader):
         await self._announce(connection, {job.queue for job in ready})
         return ready
 
-    async def _leave_unclaimed(self, unit: UnitOfWorkProtocol, rows: Iterable[Any]) -> None:
-        """They may have been let through already: their places are the next ones'."""
+    def _leave_unclaimed(self, unit: UnitOfWorkProtocol, rows: Iterable[Any]) -> None:
+        """They may have been let through already: their places are the next ones'.
+
+        Once it has committed: the caller's transaction may take long, and workers wait for
+        whoever decides at a gate.
+        """
         passed = self._gates.of(rows).values()
         left = Counter(gate.name for gates in passed for gate in gates if gate.most is not None)
-        if left:
-            ready = await self._gates.leave(unit, left)
-            await self._announce(unit, {job.queue for job in ready})
-            unit.after_commit(lambda: self._tell_ready(ready))
 
-    async def _told(self, admissions: Sequence[Admission]) -> None:
-        if any(admission.waits_for_time for admission in admissions):
+        async def leave() -> None:
+            await self._tell_ready(await self.let_through(left))
+
+        if left:
+            unit.after_commit(leave)
+
+    async def _told(self, admission: Admission | None) -> None:
+        if admission is None:
+            return
+        if admission.waits_for_time:
             self.rates_closed.call()
-        await self._tell_ready([job for admission in admissions for job in admission.ready])
+        await self._tell_ready(admission.ready)
 
     async def _tell_ready(self, ready: Sequence[Dispatch]) -> None:
         if ready and self.tell_ready is not None:

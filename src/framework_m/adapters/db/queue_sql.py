@@ -33,6 +33,7 @@ job_queue = table(
 """The columns of the Queue records that statements about jobs ask for."""
 
 RULES = select(job_queue.c.name, job_queue.c.paused, job_queue.c.concurrency)
+PAUSED = select(job_queue.c.name).where(job_queue.c.paused)
 
 _row = job_log.c
 _MINUTE = 60.0
@@ -46,7 +47,7 @@ def is_paused(queue: str) -> ColumnElement[bool]:
 
 def is_in_open_queue() -> ColumnElement[bool]:
     """The row's queue is not paused."""
-    return _row.queue.not_in(select(job_queue.c.name).where(job_queue.c.paused))
+    return _row.queue.not_in(PAUSED)
 
 
 def waiting(queues: Collection[str] | None) -> Select[Any]:

@@ -152,6 +152,8 @@ class Room:
     first: str
     """The job that waits longest."""
     is_rate: bool
+    is_limited: bool = True
+    """False if the limit itself is gone."""
 
 
 @dataclass(frozen=True, slots=True)

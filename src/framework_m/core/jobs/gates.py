@@ -10,14 +10,13 @@ import asyncio
 import logging
 import random
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from framework_m.core.errors import UnavailableError
 from framework_m.core.outage import Outage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from framework_m.core.interfaces.job_store import JobStore, Room
     from framework_m.core.outbox.relay import Relay
 
@@ -25,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _FORGET_EVERY = 60.0
 _AT_ONCE = 1000
+_LOOKS = 2
 
 
 class GateOpener:
@@ -34,8 +34,8 @@ class GateOpener:
         self._store = store
         self._relay = relay
         self._interval = interval
-        self._waiting: dict[str, tuple[str, float]] = {}
-        """By gate with room: who is first there, and since when."""
+        self._seen: dict[str, _Seen] = {}
+        """The gates that had room at the last look."""
         self._forgot_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -60,13 +60,12 @@ class GateOpener:
         """Open what has room; how many seconds until the next look. Raises UnavailableError."""
         # Jittered, so that many processes do not look in step.
         wait = self._interval * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-        after, waiting = "", self._waiting
-        self._waiting = {}
+        after, before = "", self._seen
+        self._seen = {}
         while True:
             report = await self._store.look_at_gates(after)
-            places = {
-                room.gate: room.places for room in report.rooms if self._is_due(room, waiting)
-            }
+            due = {room.gate: self._due(room, before.get(room.gate)) for room in report.rooms}
+            places = {gate: some for gate, some in due.items() if some}
             if places:
                 await self._relay.publish(await self._store.let_through(places))
             if report.wait is not None:
@@ -84,19 +83,41 @@ class GateOpener:
                 continue
             self._forgot_at = time.monotonic()
 
-    def _is_due(self, room: Room, waiting: Mapping[str, tuple[str, float]]) -> bool:
-        """A rate's at once. Another only where the same job has been first for a while.
+    def _due(self, room: Room, before: _Seen | None) -> int:
+        """How many to let in: what a rate has time for, at once.
 
-        Between a run and the next there always is room for a moment: letting in one more then
-        would be letting in somebody before it is his turn.
+        At another gate there always is room for a moment between a run and the next: letting in
+        one more then would be letting in somebody before it is his turn. So only where the same
+        job has stayed first for a while; or, where jobs come and go, what has stayed free for
+        longer.
         """
         now = time.monotonic()
-        first, since = waiting.get(room.gate, ("", now))
-        if first != room.first:
-            since = now
-        self._waiting[room.gate] = (room.first, since)
-        return room.is_rate or now - since >= self._interval / 2
+        seen = _Seen(room.first, now, now, room.places)
+        if before is not None:
+            first_since = before.first_since if before.first == room.first else now
+            least = min(before.least, room.places)
+            seen = _Seen(room.first, first_since, before.room_since, least)
+        self._seen[room.gate] = seen
+        if room.is_rate or now - seen.first_since >= self._interval / 2:
+            return room.places
+        if not room.is_limited and now - seen.room_since >= self._interval / 2:
+            return room.places
+        if now - seen.room_since >= self._interval * _LOOKS:
+            self._seen[room.gate] = replace(seen, room_since=now, least=room.places)
+            return seen.least
+        return 0
 
     async def _interrupt_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._store.rates_closed.call()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found at a gate with room."""
+
+    first: str
+    first_since: float
+    room_since: float
+    least: int
+    """How many places there were at each look since then."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _LONGEST_KIND = 64
 _LONGEST_REST = 180
+_LONGEST_SPAN = 10 * 366 * 86400.0
 _SMOOTH = 0.1
 """Seconds' worth of runs that may start together, where no burst is given: claims are made some
 times a second, and what could not start in between would be lost."""
@@ -111,10 +112,13 @@ class Rate:
     def problem(self) -> str | None:
         if not _is_count(self.limit):
             return "limit must be a whole number from 1"
-        if not (math.isfinite(self.seconds) and self.seconds > 0):
+        if not _is_span(self.per):
             return "per must be above 0 seconds"
         if self.burst is not None and not _is_count(self.burst):
             return "burst must be a whole number from 1"
+        gate = self.gate("")
+        if gate.interval * gate.burst > _LONGEST_SPAN:
+            return "per, times burst over limit, must be at most ten years"
         return None
 
 
@@ -129,7 +133,7 @@ def checked_limits(job: str, limits: Sequence[Limit], arguments: Sequence[str]) 
         unknown = [name for name in names_of(limit.key) if name not in arguments]
         if unknown:
             problem = f"key: the job has no argument {', '.join(unknown)}"
-        elif limit.kind in seen:
+        elif problem is None and limit.kind in seen:
             problem = "another limit is about the same"
         if problem:
             raise ConfigurationError(f"job {job!r}, limits, {limit!r}: {problem}")
@@ -249,6 +253,14 @@ def _digest(text: str) -> str:
 
 def _comma(key: str | tuple[str, ...]) -> str:
     return ",".join(names_of(key))
+
+
+def _is_span(value: object) -> bool:
+    if isinstance(value, timedelta):
+        return value > timedelta()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 < value < math.inf
 
 
 def _is_count(value: object) -> bool:
