@@ -38,3 +38,8 @@ async def greet(name: str) -> str:
 async def noted(ctx: JobContext, log: Path) -> None:
     with log.open("a") as file:
         file.write(f"{ctx.job_id}\n")
+
+
+@job(unique=True, http=True, roles=["Clerk"])
+async def statement(ctx: JobContext, month: str) -> str:
+    return f"{month} as {ctx.user.id if ctx.user else None} sees it"

@@ -1,6 +1,8 @@
 """Unique locks against a model: at most one job per key, in the states that its function says."""
 
+import asyncio
 import contextlib
+import contextvars
 import random
 from datetime import timedelta
 from typing import Any
@@ -103,3 +105,25 @@ async def test_the_locks_are_those_of_the_model(harness: Harness, seed: int) -> 
             async with app.ports.database.read() as connection:
                 found = set((await connection.execute(locked)).scalars())
             assert found == set(model.holders.values()), f"step {step}"
+
+
+async def test_keys_are_locked_in_one_order_whenever_their_jobs_are_due(
+    postgresql: Harness,
+) -> None:
+    function = until_it_ends
+    late = function.options(delay=3600)
+    lows, highs = range(100, 250), range(300, 450)
+    async with postgresql.application([__name__]) as app:
+        for shift in range(0, 5000, 1000):
+            one = [function.call(shift), *(late.call(shift + n) for n in lows)]
+            one += [function.call(shift + n) for n in highs]
+            other = [function.call(shift + n) for n in lows]
+            other += [late.call(shift + n) for n in highs]
+            asked = [
+                asyncio.get_running_loop().create_task(
+                    app.enqueue_many(calls), context=contextvars.Context()
+                )
+                for calls in (one, other)
+            ]
+            first, second = await asyncio.gather(*asked)
+            assert list(first[1:]) == list(second)

@@ -13,6 +13,7 @@ from framework_m import FrameworkM, User
 from framework_m.adapters.db.access_schema import job_replay
 from tests.support import jobs
 from tests.support.callers import ADMIN, CLERK, NOBODY, calling, fields
+from tests.support.harness import Harness
 
 ADD = {"job_name": "add", "args": {"a": 1}}
 KEY = {"Idempotency-Key": "order-17"}
@@ -202,3 +203,17 @@ async def test_no_unique_key_reaches_the_job_of_another_user(app: FrameworkM) ->
         answer = await client.post("/api/v1/jobs", json={**ADD, "unique_key": "7", "wait": 20})
     assert answer.json()["job_id"] not in (theirs, str(own))
     assert answer.json()["result"] == 2, "of its own arguments"
+
+
+async def test_the_result_of_somebody_elses_unique_job_is_not_told(sqlite: Harness) -> None:
+    body = {"job_name": "statement", "args": {"month": "11"}, "wait": 20}
+    async with sqlite.application(["tests.support.unique_jobs"]) as app:
+        async with calling(app, User("tenant", frozenset({"Clerk"}))) as client:
+            theirs = (await client.post("/api/v1/jobs", json={**body, "wait": 0})).json()
+        async with calling(app, CLERK) as clerk, calling(app, ADMIN) as admin, app.worker():
+            asked = asyncio.ensure_future(admin.post("/api/v1/jobs", json=body))
+            answer = await clerk.post("/api/v1/jobs", json=body)
+            assert answer.status_code == 202
+            assert "result" not in answer.json()
+            assert answer.json()["job_id"] == theirs["job_id"]
+            assert (await asked).json()["result"] == "11 as tenant sees it"

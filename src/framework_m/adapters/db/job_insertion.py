@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Float, bindparam, insert
+from sqlalchemy import Float, bindparam, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from framework_m.adapters.db.job_unique_sql import give_up, holders_of, worth_another_try
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
     from framework_m.core.interfaces.job_store import NewJob
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+    from framework_m.core.jobs.unique import UniqueLock
 
 _Statements = dict[str, Any]
 _AT_ONCE, _DELAYED, _LATER = "at once", "delayed", "later"
 _TRIES = 10
 
 
-def _statements(new: Any) -> _Statements:
-    new = new.values(
+def _values(new: Any) -> Any:
+    return new.values(
         enqueued_at=database_now(),
         scheduled_at=database_now(),
         updated_at=database_now(),
@@ -34,22 +35,33 @@ def _statements(new: Any) -> _Statements:
         claim_no=0,
         rescues=0,
     )
+
+
+def _statements(new: Any) -> _Statements:
     return {
         _AT_ONCE: new,
-        _DELAYED: new.values(scheduled_at=database_now(bindparam("delay", type_=Float))),
-        _LATER: new.values(scheduled_at=bindparam("due_at", type_=UtcDateTime())),
+        _DELAYED: new.values(scheduled_at=_AFTER_DELAY),
+        _LATER: new.values(scheduled_at=_DUE_AT),
     }
 
 
-def _only_ones(new: Any) -> _Statements:
-    """The same for jobs that others may keep out: those come to nothing."""
+def _only_ones(new: Any) -> Any:
+    """For jobs that others may keep out: those come to nothing.
+
+    One statement, whenever they are due: only so are all of them written in the order of keys.
+    """
     lock = job_log.c.unique_lock
-    only = new.values(unique_until=database_now(bindparam("lasts", type_=Float)))
+    only = _values(new).values(
+        scheduled_at=func.coalesce(_DUE_AT, _AFTER_DELAY),
+        unique_until=database_now(bindparam("lasts", type_=Float)),
+    )
     only = only.on_conflict_do_nothing(index_elements=[lock], index_where=lock.is_not(None))
-    return _statements(only.returning(job_log.c.name))
+    return only.returning(job_log.c.name)
 
 
-_NEW = _statements(insert(job_log))
+_AFTER_DELAY = database_now(bindparam("delay", type_=Float))
+_DUE_AT = bindparam("due_at", type_=UtcDateTime())
+_NEW = _statements(_values(insert(job_log)))
 _NEW_ONLY = {
     True: _only_ones(postgresql.insert(job_log)),
     False: _only_ones(sqlite.insert(job_log)),
@@ -75,7 +87,7 @@ async def insert_jobs(
 
 
 async def _insert_only(
-    unit: UnitOfWorkProtocol, statements: _Statements, jobs: Sequence[NewJob]
+    unit: UnitOfWorkProtocol, statement: Any, jobs: Sequence[NewJob]
 ) -> dict[str, str]:
     """By key: the one job that has it."""
     left: dict[str, NewJob] = {}
@@ -83,7 +95,10 @@ async def _insert_only(
         left.setdefault(_key(job), job)
     holders: dict[str, str] = {}
     for _ in range(_TRIES):
-        written = set(await _insert(unit, statements, list(left.values())))
+        result = await unit.execute(
+            statement, [_only_row(job, job.unique) for job in left.values() if job.unique]
+        )
+        written = set(result.scalars())
         holders |= {key: job.job_id for key, job in left.items() if job.job_id in written}
         kept_out = [key for key in left if key not in holders]
         if kept_out:
@@ -98,17 +113,12 @@ async def _insert_only(
 
 async def _insert(
     unit: UnitOfWorkProtocol, statements: _Statements, jobs: Sequence[NewJob]
-) -> list[str]:
-    """What the statements return."""
+) -> None:
     rows: dict[str, list[dict[str, Any]]] = {}
     for job in jobs:
         rows.setdefault(_kind(job), []).append(_row(job))
-    returned: list[str] = []
     for kind, some in rows.items():
-        result = await unit.execute(statements[kind], some)
-        if result.returns_rows:
-            returned += result.scalars()
-    return returned
+        await unit.execute(statements[kind], some)
 
 
 def _key(job: NewJob) -> str:
@@ -145,15 +155,14 @@ def _row(job: NewJob) -> dict[str, Any]:
         "retry_of": job.retry_of,
         "gates": json.dumps(job.gates) if job.gates else None,
         "blocked_on": job.blocked_on,
-        **_lock(job),
     }
 
 
-def _lock(job: NewJob) -> dict[str, Any]:
-    lock = job.unique
-    if lock is None:
-        return {}
+def _only_row(job: NewJob, lock: UniqueLock) -> dict[str, Any]:
     return {
+        "delay": 0.0,
+        "due_at": None,
+        **_row(job),
         "unique_key": lock.key,
         "unique_lock": lock.key,
         "unique_states": state_bits(lock.states),

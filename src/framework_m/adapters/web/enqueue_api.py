@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from framework_m.adapters.web.answers import COMMON, LIMITED, WITH_BODY, problem
 from framework_m.adapters.web.auth import OWN_CHECKS, application_of
 from framework_m.adapters.web.errors import BadRequestError
-from framework_m.core.access.permissions import may_enqueue
+from framework_m.core.access.permissions import may_enqueue, reach_of_jobs, reaches
 from framework_m.core.causes import Cause, caused_by, traceparent
 from framework_m.core.errors import JobFailedError, JobNotFoundError, UnknownJobError
 from framework_m.core.identity import User
@@ -114,7 +114,7 @@ async def enqueue(
         asked = Asked(user.id, _checked(idempotency_header), data.digest())
         job_id = await application.replays.once(asked, ask)
     location = {"Location": f"{request.url.path.rstrip('/')}/{job_id}"}
-    ended = await _ended(application, str(job_id), data.wait)
+    ended = await _ended(application, user, str(job_id), data.wait)
     if ended is not None:
         return Response(ended, status_code=200, headers=location)
     return Response(await _accepted(application, data, job_id), headers=location)
@@ -152,10 +152,16 @@ async def _accepted(
     return Enqueued(job_id=job_id, status=job.status if job else status, message=told)
 
 
-async def _ended(application: ApplicationProtocol, job_id: str, wait: float) -> Ended | None:
-    """How it ended, if it did in time."""
+async def _ended(
+    application: ApplicationProtocol, user: User, job_id: str, wait: float
+) -> Ended | None:
+    """How it ended, if it did in time and is this user's to know.
+
+    A unique job may be somebody else's: it ran with their rights, so its result is theirs.
+    """
     timeout = min(wait, application.web_options.longest_wait)
-    if not timeout:
+    job = await application.jobs.get(job_id) if timeout else None
+    if job is None or not reaches(reach_of_jobs(user), user, job.user_id):
         return None
     try:
         with contextlib.suppress(JobFailedError):
