@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from framework_m import Concurrency, JobContext, Rate, job
+from framework_m import Concurrency, JobContext, Rate, Unique, job
 
 at_once: Counter[str] = Counter()
 most_at_once: Counter[str] = Counter()
@@ -59,6 +59,11 @@ async def once_an_hour(host: str = "localhost") -> str:
 @job(limits=[Concurrency(1)], retries=0)
 async def fails_alone() -> None:
     raise ValueError("no luck")
+
+
+@job(unique=Unique(period=3600), limits=[Concurrency(1)])
+async def once_each(number: int) -> int:
+    return number
 
 
 @job

@@ -125,3 +125,13 @@ async def test_who_is_cancelled_before_it_begins_leaves_its_place(
         await (app.jobs.delete(first) if is_deleted else first.cancel())
         assert (await second.record()).blocked_on is None
         assert (await third.record()).blocked_on == GATE
+
+
+async def test_who_comes_to_nothing_keeps_nobody_waiting_at_a_gate(harness: Harness) -> None:
+    async with harness.application(MODULES) as app:
+        async with app.worker():
+            ended = await jobs.once_each.enqueue(1)
+            await ended.result(timeout=20)
+        there, new = await app.enqueue_many([jobs.once_each.call(1), jobs.once_each.call(2)])
+        assert (there, new.existed) == (ended, False)
+        assert (await new.record()).blocked_on is None, "nobody is there who would let it in"

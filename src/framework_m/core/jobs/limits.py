@@ -221,7 +221,8 @@ class Limits:
 def lined_up(jobs: Sequence[NewJob], limits: Limits) -> Sequence[NewJob]:
     """Of jobs that are asked for together, who would only find a gate full waits there at once.
 
-    Those that fill it let the next ones in. In the order of priority, then as they come.
+    Those that fill it let the next ones in; unique jobs may come to nothing, so nobody waits for
+    them. In the order of priority, then as they come.
     """
     if len(jobs) == 1:
         return jobs
@@ -232,10 +233,10 @@ def lined_up(jobs: Sequence[NewJob], limits: Limits) -> Sequence[NewJob]:
             continue
         gates = limits.gates(job.job_name, job.queue, job.gates)
         full = next((gate for gate in gates if passing[gate.name] >= gate.size), None)
-        if full is None:
-            passing.update(gate.name for gate in gates)
-        else:
+        if full is not None:
             blocked[job.job_id] = full.name
+        elif job.unique is None:
+            passing.update(gate.name for gate in gates)
     if not blocked:
         return jobs
     return [replace(job, blocked_on=blocked.get(job.job_id)) for job in jobs]
