@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,23 @@ def engine_id_of(context: Annotated[Context, TaskiqDepends()]) -> str:
 
 def who_runs(ctx: Annotated[JobContext, TaskiqDepends()]) -> str:
     return ctx.job_id
+
+
+async def slow_to_close(context: Annotated[Context, TaskiqDepends()]) -> AsyncIterator[None]:
+    """Once the function has returned it says so, and is closed when the gate exists."""
+    yield
+    gate, log = (context.message.kwargs[name] for name in ("gate", "log"))
+    log.write_text("closing\n")
+    while not gate.exists():  # noqa: ASYNC110 - the signal comes from the test
+        await asyncio.sleep(0.005)
+    log.write_text("closing\nclosed\n")
+
+
+@job(retries=0)
+async def closes_slowly(
+    gate: Path, log: Path, _open: Annotated[None, TaskiqDepends(slow_to_close)]
+) -> str:
+    return "done"
 
 
 @job

@@ -40,7 +40,7 @@ from framework_m.core.outage import Outage
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from concurrent.futures import Executor
 
     from framework_m.core.interfaces.job_queue import Delivery
@@ -63,6 +63,8 @@ class _Run:
     unwanted: bool = False
     """Cancelled by the worker itself: stopping, or its claim was lost."""
     runner: asyncio.Task[None] | None = None
+    has_begun: bool = False
+    """Its runner has taken its first step. Interrupted before, it would never take itself out."""
     is_over: bool = False
     """Its function has ended; only its outcome is still to be recorded."""
 
@@ -71,7 +73,11 @@ class _Run:
         if self.is_over or self.cancellation.is_requested:
             return
         self.cancellation.request(ON_REQUEST)
-        if self.runner is not None:
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """One that is about to begin sees by its cancellation that it is not wanted."""
+        if self.runner is not None and self.has_begun:
             self.runner.cancel()
 
 
@@ -224,6 +230,7 @@ class JobReceiver(Receiver):
 
     async def _run(self, run: _Run) -> None:
         claim = run.delivery.claim
+        run.has_begun = True
         try:
             outcome = await self._outcome(run)
             run.is_over = True
@@ -241,7 +248,7 @@ class JobReceiver(Receiver):
         job = self._ports.registry.find(claim.job_name)
         if job is None:
             return execution.parked(claim, UnknownJobError(claim.job_name))
-        if run.cancellation.is_requested:  # while it waited for its turn to run alone
+        if run.cancellation.is_requested:  # before it began
             return execution.raised(job, claim, Cancel(ON_REQUEST))
         if job.executor == "process":
             return await self._processes.run(job, claim, run.cancellation)
@@ -274,7 +281,7 @@ class JobReceiver(Receiver):
             target = in_the_loop(job)
         else:
             target = self._threads.call(job, claim, run.cancellation, lambda: run.unwanted)
-        result = await self.run_task(target, message)
+        result = await self.run_task(_noting_its_end(target, run), message)
         if result.error is not None:
             return execution.raised(job, claim, run.cancellation.meant_by(result.error))
         return execution.succeeded(job, claim, result.return_value)
@@ -339,8 +346,21 @@ class JobReceiver(Receiver):
         for run in runs:
             run.unwanted = True
             run.cancellation.request("its worker stops, or has lost it")
-            if run.runner is not None:
-                run.runner.cancel()
+            run.interrupt()
+
+
+def _noting_its_end(
+    target: Callable[..., Awaitable[Any]], run: _Run
+) -> Callable[..., Awaitable[Any]]:
+    """What it returned stands, however long its dependencies then take to be closed."""
+
+    async def noted(**kwargs: Any) -> Any:
+        try:
+            return await target(**kwargs)
+        finally:
+            run.is_over = True
+
+    return noted
 
 
 def _log_outcome(claim: Claim, outcome: FinishedRun) -> None:
