@@ -135,6 +135,10 @@ class JobCancelContract:
         log = tmp_path / "log"
         waiting = await jobs.add.options(delay=0.2).enqueue(1)
         async with harness.app.worker(), harness.application() as elsewhere:
+            failed = await harness.app.enqueue("boom", message="bad luck")
+            assert len((await harness.ended(failed)).attempts) == 1
+            await elsewhere.jobs.delete(failed)
+            assert await harness.attempts(failed) == 0, "its attempts are gone with it"
             running = await harness.app.enqueue("says_when_it_is_cancelled", log=log)
             await harness.lines(log, 1)
             for job_id in (waiting, running):

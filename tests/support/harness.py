@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from framework_m import FrameworkM, JobLog, JobStatus, Settings
-from framework_m.adapters.db.schema import job_log
+from framework_m.adapters.db.schema import job_attempt, job_log
 
 T = TypeVar("T")
 
@@ -78,6 +78,12 @@ class Harness:
         row = update(job_log).where(job_log.c.name == job_id)
         async with self.app.transaction() as unit:
             await unit.execute(row.values(columns))
+
+    async def attempts(self, job_id: str) -> int:
+        """How many are kept of a job, also of one whose record is gone."""
+        kept = select(func.count()).where(job_attempt.c.job_id == job_id)
+        async with self.app.transaction() as unit:
+            return int((await unit.execute(kept)).scalar_one())
 
     async def reached(self, job_id: str, *statuses: JobStatus) -> JobLog:
         """The job's record, once it is in one of these states."""

@@ -140,3 +140,24 @@ async def test_queues_are_for_those_who_may_do_everything(
     allowed = role == FULL_ACCESS
     assert {answer.status_code for answer in found} == {200 if allowed else 403}
     assert await papers.repository(Queue).count() == int(allowed)
+
+
+@pytest.mark.parametrize("role", [*ROLES, "Clerk"])
+async def test_what_is_done_to_jobs(sqlite_papers: FrameworkM, role: str) -> None:
+    """Your own may be cancelled and deleted; asked for again only where you may ask at all."""
+    found, wanted = {}, {}
+    async with calling(sqlite_papers, User("ada", frozenset({role} - {""}))) as client:
+        for name, arguments in (("add", {"a": 1}), ("plain", {"text": "x"})):
+            for owner in ("ada", "bob"):
+                with acting_as(owner):
+                    job = sqlite_papers.jobs.function(name).options(delay=3600)
+                    path = f"/api/v1/jobs/{await job.enqueue(**arguments)}"
+                asked = ("/retry", "/cancel", "/cancel", "/retry")
+                answers = [await client.post(f"{path}{action}") for action in asked]
+                answers.append(await client.delete(path))
+                found[name, owner] = [answer.status_code for answer in answers]
+                may_ask = role == FULL_ACCESS or (role, name) == ("Clerk", "add")
+                early, again = (409, 202) if may_ask else (422, 422)
+                hidden = owner == "bob" and role != FULL_ACCESS
+                wanted[name, owner] = [404] * 5 if hidden else [early, 202, 409, again, 204]
+    assert found == wanted
