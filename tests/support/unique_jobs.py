@@ -40,6 +40,6 @@ async def noted(ctx: JobContext, log: Path) -> None:
         file.write(f"{ctx.job_id}\n")
 
 
-@job(unique=True, http=True, roles=["Clerk"])
+@job(unique=Unique(period=3600), http=True, roles=["Clerk"])
 async def statement(ctx: JobContext, month: str) -> str:
     return f"{month} as {ctx.user.id if ctx.user else None} sees it"
