@@ -272,17 +272,26 @@ class FrameworkM:
             async with self._sweeping(), self._handling(), self.ports.worker(order):
                 yield
 
-    async def run_worker(self, stop: asyncio.Event, queues: WantedQueues = None) -> None:
-        """Run jobs until `stop`, then stop gracefully. Waits for the database first."""
+    async def run_worker(
+        self, stop: asyncio.Event, queues: WantedQueues = None, *, name: str | None = None
+    ) -> None:
+        """Run jobs until `stop`, then stop gracefully. Waits for the database first.
+
+        name: what the worker is called; by default after its host and process.
+        """
         order = order_of(queues)
         async with self:
             await self.wait_until_ready(stop)
             if not stop.is_set():
                 async with self._sweeping(), self._handling():
-                    await self.ports.run_worker(stop, order)
+                    await self.ports.run_worker(stop, order, name)
 
     async def run_until_empty(
-        self, queues: WantedQueues = None, *, stop: asyncio.Event | None = None
+        self,
+        queues: WantedQueues = None,
+        *,
+        stop: asyncio.Event | None = None,
+        name: str | None = None,
     ) -> int:
         """Run jobs until nothing is left to do now; how many runs that were.
 
@@ -297,7 +306,8 @@ class FrameworkM:
             if stop.is_set() or await self.ports.is_empty(order):
                 return 0
             async with self._sweeping(), self._handling():
-                return await self.ports.run_until_empty(stop, order)
+                until = self.ports.emptiness()
+                return await self.ports.run_worker(stop, order, name, until=until)
 
     async def migrate(self) -> None:
         """Bring the database's schema to this version. Raises UnavailableError."""

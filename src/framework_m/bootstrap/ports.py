@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=DocType)
 
 _PRUNED_AT_ONCE = 1000
+_UNLIMITED = 1_000_000
+"""Jobs at once: more than any process can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +174,16 @@ class Ports:
         """A worker in this process, for as long as the block lasts."""
         return worker(self._bound_worker_ports(), order)
 
-    async def run_worker(self, stop: asyncio.Event, order: QueueOrder | None = None) -> None:
-        """The same until `stop`."""
-        await run_worker(self._bound_worker_ports(), stop, order)
-
-    async def run_until_empty(self, stop: asyncio.Event, order: QueueOrder | None = None) -> int:
-        """The same until nothing is left to do; how many runs it has begun."""
-        return await run_worker(self._bound_worker_ports(), stop, order, until=self.emptiness())
+    async def run_worker(
+        self,
+        stop: asyncio.Event,
+        order: QueueOrder | None = None,
+        name: str | None = None,
+        *,
+        until: Emptiness | None = None,
+    ) -> int:
+        """The same until `stop`, or until there is nothing left to do; how many runs it began."""
+        return await run_worker(self._bound_worker_ports(), stop, order, name=name, until=until)
 
     def emptiness(self) -> Emptiness:
         return Emptiness(self.job_store, self.event_relay, self.handlers)
@@ -218,7 +223,7 @@ class Ports:
             lease=timedelta(seconds=settings.lease),
             stop_grace=settings.stop_grace,
             sweep_interval=settings.sweep_interval,
-            concurrency=settings.concurrency,
+            concurrency=settings.concurrency or _UNLIMITED,
             max_rescues=settings.max_rescues,
             log_lines=settings.job_log_lines,
             job_processes=settings.job_processes,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
 from framework_m.adapters.jobs.processes.pool import JobProcesses
 from framework_m.adapters.jobs.rotation import Turns
+from framework_m.adapters.jobs.telling import outcome_line
 from framework_m.core.causes import Cause, follow
 from framework_m.core.errors import (
     ArgumentError,
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MOST_AT_ONCE = 500
+"""Jobs that one claim takes: others have their share, and no statement grows without bound."""
 _AFTER_CANCEL = 5.0
 """How long a cancelled job may take to clean up."""
 
@@ -91,6 +95,7 @@ class JobReceiver(Receiver):
         *,
         max_async_tasks: int | None = None,
         order: QueueOrder | None = None,
+        name: str | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(broker, JobBrokerMixin):
@@ -100,7 +105,7 @@ class JobReceiver(Receiver):
         options["validate_params"] = False  # arguments come parsed from the claim
         super().__init__(broker, executor, max_async_tasks=self._capacity, **options)
         order = order or broker.ports.order
-        self._terms = broker.ports.terms(order.queues)
+        self._terms = broker.ports.terms(order.queues, name)
         self._turns = Turns(self._terms, order, self._ports.queue_states)
         self._runs: dict[str, _Run] = {}
         self.begun = 0
@@ -173,7 +178,7 @@ class JobReceiver(Receiver):
                 await self._slot_freed.wait_beyond(seen, 60)
                 continue
             try:
-                deliveries = await self._ports.queue.claim(terms, free)
+                deliveries = await self._ports.queue.claim(terms, min(free, _MOST_AT_ONCE))
             except UnavailableError as error:
                 await outage.wait(error, stop)
                 continue
@@ -248,13 +253,13 @@ class JobReceiver(Receiver):
 
     async def _run(self, run: _Run) -> None:
         claim = run.delivery.claim
-        run.has_begun = True
+        run.has_begun, began = True, time.monotonic()
         try:
             outcome = await self._outcome(run)
-            run.is_over = True
+            run.is_over, took = True, time.monotonic() - began
             if not run.unwanted:
                 await self._recorder.finish(outcome, run.delivery)
-                _log_outcome(claim, outcome)
+                logger.info("%s", outcome_line(claim, outcome, took))
         except Exception:
             # Ours, not the job's: the lease lapses and the job is rescued.
             logger.exception("%s %s: no outcome", claim.job_name, claim.job_id)
@@ -379,8 +384,3 @@ def _noting_its_end(
             run.is_over = True
 
     return noted
-
-
-def _log_outcome(claim: Claim, outcome: FinishedRun) -> None:
-    told = f"{outcome.status} ({outcome.error})" if outcome.error else outcome.status
-    logger.info("%s %s: %s", claim.job_name, claim.job_id, told)

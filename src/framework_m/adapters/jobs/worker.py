@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from framework_m.adapters.jobs.calls import MOST_THREADS
 from framework_m.adapters.jobs.receiver import JobReceiver
 from framework_m.core.errors import UnavailableError
 from framework_m.core.jobs.gates import GateOpener
@@ -33,16 +34,21 @@ async def run_worker(
     stop: asyncio.Event,
     order: QueueOrder | None = None,
     *,
+    name: str | None = None,
     until: Emptiness | None = None,
 ) -> int:
     """Run jobs until `stop`; then let running ones end within the grace and give back the rest.
 
+    name: what it is called in its claims; by default it has a name of its own making.
     until: stop also when nothing is left to do. How many runs it has begun.
     """
     broker = ports.broker
     broker.is_worker_process = True
-    threads = ThreadPoolExecutor(max_workers=ports.concurrency, thread_name_prefix="job")
-    receiver = JobReceiver(broker, threads, max_async_tasks=ports.concurrency, order=order)
+    most_threads = min(ports.concurrency, MOST_THREADS)
+    threads = ThreadPoolExecutor(max_workers=most_threads, thread_name_prefix="job")
+    receiver = JobReceiver(
+        broker, threads, max_async_tasks=ports.concurrency, order=order, name=name
+    )
     interval = timedelta(seconds=ports.sweep_interval)
     rescuer = Rescuer(
         ports.store,
