@@ -148,6 +148,7 @@ class Settings(BaseSettings):
     concurrency: int | None = Field(
         50,
         ge=1,
+        le=1_000_000,
         description="Jobs that one worker process runs at once, or unlimited: all that are due.",
     )
     health_port: int | None = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from framework_m.app import FrameworkM
 
+UNLIMITED = "unlimited"
+_MOST_AT_ONCE = 1_000_000
 _POSITIVE = validators.Number(gte=1)
 _HIGHEST_PORT = 65_535
 _PORT = validators.Number(gte=0, lte=_HIGHEST_PORT)
@@ -44,10 +46,8 @@ def worker(
         ),
     ] = False,
     concurrency: Annotated[
-        int | Literal["unlimited"] | None,
-        Parameter(
-            validator=_POSITIVE, help="Jobs at once, per process: 50, or a number, or unlimited."
-        ),
+        str | None,
+        Parameter(help="Jobs at once, per process: a number, or unlimited. 50 if not set."),
     ] = None,
     processes: Annotated[int, Parameter(validator=_POSITIVE, help="Worker processes.")] = 1,
     burst: Annotated[
@@ -87,7 +87,7 @@ def worker(
         more = {"--processes": processes, "--health-port": health_port, "--no-banner": no_banner}
         return _reload({**given, **more})
     application = load(app)
-    _change_settings(application, concurrency, health_port, health_host)
+    _change_settings(application, _at_once(concurrency), health_port, health_host)
     order = _order(application, queues, strict)
     log_to_stderr()
     if processes == 1:
@@ -97,9 +97,18 @@ def worker(
     return _supervise(application, given, processes)
 
 
+def _at_once(concurrency: str | None) -> int | str | None:
+    if concurrency is None or concurrency == UNLIMITED:
+        return concurrency
+    if not concurrency.isdecimal() or not 1 <= int(concurrency) <= _MOST_AT_ONCE:
+        known = f"a number from 1 to {_MOST_AT_ONCE}, or {UNLIMITED}"
+        raise UsageError(f"--concurrency {concurrency!r}: must be {known}")
+    return int(concurrency)
+
+
 def _change_settings(
     app: FrameworkM,
-    concurrency: int | Literal["unlimited"] | None,
+    concurrency: int | str | None,
     health_port: int | None,
     health_host: str | None,
 ) -> None:
@@ -162,7 +171,7 @@ async def _run(
             await app.run_worker(stop, order, name=name)
             return
         runs = await app.run_until_empty(order, stop=stop, name=name)
-        say(f"stopped after {runs} runs" if stop.is_set() else f"nothing is left after {runs} runs")
+        say(f"ended after {runs} runs")
 
 
 def _worker_name() -> str:
