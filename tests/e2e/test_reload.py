@@ -30,7 +30,7 @@ def shop(tmp_path: Path) -> Path:
 async def shell(shop: Path) -> AsyncIterator[Terminal]:
     environment = {"FRAMEWORK_M_APP": "shop:app", "PYTHONDONTWRITEBYTECODE": "1"}
     command = (*M, "worker", "--reload")
-    async with terminal(*command, environment=environment, folder=shop.parent) as shell:
+    with terminal(*command, environment=environment, folder=shop.parent) as shell:
         await shell.shows("1 found in shop: first")
         yield shell
 

@@ -27,7 +27,7 @@ async def at_work(harness: Harness, shell: Terminal) -> tuple[str, Path]:
 
 @pytest.mark.parametrize("command", [SEVERAL, DEV], ids=" ".join)
 async def test_ctrl_c_lets_running_jobs_end(command: tuple[str, ...], sqlite: Harness) -> None:
-    async with terminal(*M, *command, *APP, environment=sqlite.environment()) as shell:
+    with terminal(*M, *command, *APP, environment=sqlite.environment()) as shell:
         running, gate = await at_work(sqlite, shell)
         shell.press_ctrl_c()
         await shell.shows("1 jobs may end within the grace")
@@ -41,7 +41,7 @@ async def test_ctrl_c_lets_running_jobs_end(command: tuple[str, ...], sqlite: Ha
 
 
 async def test_ctrl_c_twice_ends_it_at_once(sqlite: Harness) -> None:
-    async with terminal(*M, *SEVERAL, *APP, environment=sqlite.environment()) as shell:
+    with terminal(*M, *SEVERAL, *APP, environment=sqlite.environment()) as shell:
         running, _ = await at_work(sqlite, shell)
         children = descendants(shell.process.pid)
         shell.press_ctrl_c()
@@ -55,7 +55,7 @@ async def test_ctrl_c_twice_ends_it_at_once(sqlite: Harness) -> None:
 
 async def test_ctrl_c_ends_the_web_application(sqlite: Harness) -> None:
     environment = sqlite.environment()
-    async with terminal(*M, "web", "--port", "0", *APP, environment=environment) as shell:
+    with terminal(*M, "web", "--port", "0", *APP, environment=environment) as shell:
         await shell.shows("Application startup complete")
         shell.press_ctrl_c()
         assert await shell.ended() == 0
@@ -63,7 +63,7 @@ async def test_ctrl_c_ends_the_web_application(sqlite: Harness) -> None:
 
 
 async def test_a_supervisor_that_is_killed_takes_its_workers_along(sqlite: Harness) -> None:
-    async with terminal(*M, *SEVERAL, *APP, environment=sqlite.environment()) as shell:
+    with terminal(*M, *SEVERAL, *APP, environment=sqlite.environment()) as shell:
         await shell.shows("\nworker ", times=2)
         children = descendants(shell.process.pid)
         assert len(children) == 2

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from framework_m import Backoff, BaseEvent, Concurrency, EventContext, JobContext, Rate, job, on
 
-LATER = Backoff(min=3600, max=3600)
+
+def later(_attempt: int, _error: BaseException) -> float:
+    return 3600.0
 
 
 @job
@@ -51,7 +53,7 @@ async def succeeds_at_the_second(ctx: JobContext) -> int:
     return ctx.attempt
 
 
-@job(retries=1, backoff=LATER)
+@job(retries=1, backoff=later)
 async def tries_again_later() -> None:
     raise RuntimeError("not now")
 
@@ -73,11 +75,11 @@ async def answers_in_order(ctx: EventContext, event: BaseEvent) -> None:
     await ctx.enqueue(leads_to, more=0)
 
 
-@on("burst.refused", group="burst", backoff=LATER)
+@on("burst.refused", group="burst", backoff=later)
 async def refuses(event: BaseEvent) -> None:
     raise RuntimeError("not now")
 
 
-@on("burst.refused", group="burst", ordered=True, backoff=LATER)
+@on("burst.refused", group="burst", ordered=True, backoff=later)
 async def refuses_in_order(event: BaseEvent) -> None:
     raise RuntimeError("not now")

@@ -6,7 +6,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
@@ -64,10 +64,10 @@ class Terminal:
         asyncio.get_running_loop().remove_reader(self._screen)
 
 
-@contextlib.asynccontextmanager
-async def terminal(
+@contextlib.contextmanager
+def terminal(
     *command: str, environment: Mapping[str, str], folder: Path = _ROOT
-) -> AsyncIterator[Terminal]:
+) -> Iterator[Terminal]:
     """The command in a terminal that is closed when the block is left."""
     screen, keyboard = pty.openpty()
     process = subprocess.Popen(

@@ -20,9 +20,9 @@ def outcome_line(claim: Claim, outcome: FinishedRun, seconds: float) -> str:
     if claim.attempt > 1 or outcome.status in WAITING:
         said.append(f"attempt {claim.attempt}/{claim.max_attempts}")
     if outcome.retry_after is not None:
-        wait = outcome.retry_after
-        at = (datetime.now(UTC) + wait).astimezone()
-        said.append(f"again in {wait.total_seconds():.3g} s, at {at:%H:%M:%S}")
+        wait = outcome.retry_after.total_seconds()
+        at = (datetime.now(UTC) + outcome.retry_after).astimezone()
+        said.append(f"again in {wait:.{int(wait < 10)}f} s, at {at:%H:%M:%S}")
     told = ", ".join(said)
     return f"{told}: {_brief(outcome.error)}" if outcome.error else told
 
