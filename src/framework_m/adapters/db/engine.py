@@ -188,9 +188,18 @@ def sql_errors() -> Iterator[None]:
         raise DatabaseUnavailableError(_brief(error)) from error
     except DBAPIError as error:
         # SQLite's "file is not a database" and "malformed" have no class of their own.
-        if error.connection_invalidated or type(error) is DatabaseError:
+        if error.connection_invalidated or type(error) is DatabaseError or _is_away(error):
             raise DatabaseUnavailableError(_brief(error)) from error
         raise
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """PostgreSQL: the connection failed, or the server stops or starts just now.
+
+    asyncpg says so of a connection that is being made, too, which nothing marks as invalidated.
+    """
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return state.startswith(("08", "57P"))
 
 
 def _brief(error: Exception) -> str:
