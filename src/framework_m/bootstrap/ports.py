@@ -23,6 +23,9 @@ from framework_m.core.errors import UnavailableError
 from framework_m.core.events.hosting import HandlerHost
 from framework_m.core.events.service import Events
 from framework_m.core.interfaces.application import Check
+from framework_m.core.jobs.emptiness import Emptiness
+from framework_m.core.jobs.gates import GateOpener
+from framework_m.core.jobs.parking import Unparker
 from framework_m.core.jobs.queue_order import QueueOrder
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
@@ -173,6 +176,29 @@ class Ports:
         """The same until `stop`."""
         await run_worker(self._bound_worker_ports(), stop, order)
 
+    async def run_until_empty(self, stop: asyncio.Event, order: QueueOrder | None = None) -> int:
+        """The same until nothing is left to do; how many runs it has begun."""
+        return await run_worker(self._bound_worker_ports(), stop, order, until=self.emptiness())
+
+    def emptiness(self) -> Emptiness:
+        return Emptiness(self.job_store, self.event_relay, self.handlers)
+
+    async def is_empty(self, order: QueueOrder | None = None) -> bool:
+        """Whether nothing is left to do for a worker that would start now."""
+        emptiness, order = self.emptiness(), order or self._order
+        try:
+            await emptiness.mend(
+                Unparker(self.job_store, self.relay, self.jobs.registry),
+                GateOpener(self.job_store, self.relay, self.settings.sweep_interval),
+            )
+            return await emptiness.is_empty(order.queues, "", lambda: 0)
+        except UnavailableError:
+            return False  # a worker waits, and says so
+
+    @property
+    def _order(self) -> QueueOrder:
+        return self.settings.queue_order or QueueOrder.of(self.jobs.registry.queues)
+
     def _bound_worker_ports(self) -> WorkerPorts:
         ports = self._worker_ports()
         self.broker.bind(ports)
@@ -197,7 +223,7 @@ class Ports:
             log_lines=settings.job_log_lines,
             job_processes=settings.job_processes,
             queue_states=self.queue_states,
-            order=settings.queue_order or QueueOrder.of(self.jobs.registry.queues),
+            order=self._order,
         )
 
     @contextlib.asynccontextmanager

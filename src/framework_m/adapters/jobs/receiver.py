@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from framework_m.core.interfaces.job_queue import Delivery
-    from framework_m.core.interfaces.job_store import Claim, FinishedRun, Watched
+    from framework_m.core.interfaces.job_store import Claim, ClaimTerms, FinishedRun, Watched
     from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.registry import RegisteredJob
 
@@ -103,6 +103,8 @@ class JobReceiver(Receiver):
         self._terms = broker.ports.terms(order.queues)
         self._turns = Turns(self._terms, order, self._ports.queue_states)
         self._runs: dict[str, _Run] = {}
+        self.begun = 0
+        """How many runs it has begun so far."""
         self._slot_freed = Wakeup()
         self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
         self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._noticed)
@@ -113,6 +115,21 @@ class JobReceiver(Receiver):
             limit=self._ports.job_processes,
             log_lines=self._ports.log_lines,
         )
+
+    @property
+    def terms(self) -> ClaimTerms:
+        """Who it is, and what it serves."""
+        return self._terms
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has jobs in work."""
+        return bool(self._runs)
+
+    @property
+    def slot_freed(self) -> Wakeup:
+        """Called when a run has ended."""
+        return self._slot_freed
 
     def _prepare_task(self, name: str, handler: Callable[..., Any]) -> None:
         """What taskiq does; a dependency that cannot be resolved is told in our words."""
@@ -191,6 +208,7 @@ class JobReceiver(Receiver):
         claim = delivery.claim
         self._leases.hold(claim.job_id, claim.claim_no)
         run = self._runs[claim.job_id] = _Run(delivery)
+        self.begun += 1
         return run
 
     def _start(self, run: _Run) -> None:
