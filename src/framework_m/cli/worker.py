@@ -95,6 +95,9 @@ async def _keep_alive(command: list[str], stop: asyncio.Event) -> None:
                 child.terminate()
             await ended
             return
+        if child.returncode == DONE:
+            say(f"worker process {child.pid} was drained")
+            return
         complain(f"worker process {child.pid} ended with status {child.returncode}; another starts")
         await pause(_RESTART_AFTER, stop)
 

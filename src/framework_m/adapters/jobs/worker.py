@@ -52,6 +52,8 @@ async def run_worker(
     broker.is_worker_process = True
     threads = ThreadPoolExecutor(max_workers=ports.concurrency, thread_name_prefix="job")
     receiver = JobReceiver(broker, threads, max_async_tasks=ports.concurrency, order=order)
+    over = asyncio.Event()
+    following = asyncio.create_task(_follow(stop, over), name="stop")
     interval = timedelta(seconds=ports.sweep_interval)
     rescuer = Rescuer(
         ports.store,
@@ -62,28 +64,35 @@ async def run_worker(
     )
     unparker = Unparker(ports.store, ports.relay, ports.registry)
     sweeps = [
-        asyncio.create_task(every(ports.sweep_interval, sweep, stop, who=name), name=name)
+        asyncio.create_task(every(ports.sweep_interval, sweep, over, who=name), name=name)
         for name, sweep in (("rescue", rescuer.sweep), ("parked jobs", unparker.sweep))
     ]
     opener = GateOpener(ports.store, ports.relay, ports.sweep_interval)
-    sweeps.append(asyncio.create_task(opener.run(stop), name="gates"))
+    sweeps.append(asyncio.create_task(opener.run(over), name="gates"))
     gone = asyncio.Event()
     heartbeat = _heartbeat(ports, receiver, drained or asyncio.Event())
-    beating = asyncio.create_task(heartbeat.run(stop, gone), name="heartbeat")
+    beating = asyncio.create_task(heartbeat.run(over, gone), name="heartbeat")
     if until is not None:
-        looking = _stop_when_empty(until, receiver, stop)
+        looking = _stop_when_empty(until, receiver, over)
         sweeps.append(asyncio.create_task(looking, name="emptiness"))
     try:
         with logging_heard():
-            await receiver.listen(stop)
+            await receiver.listen(over)
     finally:
-        stop.set()
+        over.set()
+        following.cancel()
         gone.set()
         await asyncio.gather(*sweeps, beating)
         # A thread cannot be stopped; whoever owns the process decides whether to wait for it.
         threads.shutdown(wait=False, cancel_futures=True)
         await broker.shutdown()
     return receiver.begun
+
+
+async def _follow(stop: asyncio.Event, over: asyncio.Event) -> None:
+    """The caller's event is not ours to set: others may wait for it."""
+    await stop.wait()
+    over.set()
 
 
 def _heartbeat(ports: WorkerPorts, receiver: JobReceiver, drained: asyncio.Event) -> Heartbeat:
