@@ -137,11 +137,14 @@ async def test_queues_and_workers_are_for_those_who_may_do_everything(
         await client.post("/api/v1/queues/default/pause"),
         await client.post("/api/v1/queues/default/resume"),
         await client.get("/api/v1/workers"),
+    }
+    of_nobody = {
         await client.get("/api/v1/workers/one"),
         await client.post("/api/v1/workers/one/drain"),
     }
     allowed = role == FULL_ACCESS
     assert {answer.status_code for answer in found} == {200 if allowed else 403}
+    assert {answer.status_code for answer in of_nobody} == {404 if allowed else 403}
     assert await papers.repository(Queue).count() == int(allowed)
 
 
