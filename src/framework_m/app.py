@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.queues import Queues
     from framework_m.core.jobs.service import Jobs
+    from framework_m.core.jobs.workers import Workers
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
@@ -154,6 +155,11 @@ class FrameworkM:
         return self.ports.queues
 
     @property
+    def workers(self) -> Workers:
+        """Who works, in all processes, and how to send them home."""
+        return self.ports.workers
+
+    @property
     def events(self) -> Events:
         """Publish, subscribe, and look after dead letters."""
         return self.ports.events
@@ -269,7 +275,9 @@ class FrameworkM:
         order = order_of(queues)
         async with self:
             await self.wait_until_ready()
-            async with self._sweeping(), self._handling(), self.ports.worker(order):
+            drained = asyncio.Event()
+            working = self.ports.worker(order, drained=drained)
+            async with self._sweeping(), self._handling(drained), working:
                 yield
 
     async def run_worker(
@@ -277,14 +285,17 @@ class FrameworkM:
     ) -> None:
         """Run jobs until `stop`, then stop gracefully. Waits for the database first.
 
+        Returns, too, when the worker was drained: see `app.workers`.
+
         name: what the worker is called; by default after its host and process.
         """
         order = order_of(queues)
         async with self:
             await self.wait_until_ready(stop)
             if not stop.is_set():
-                async with self._sweeping(), self._handling():
-                    await self.ports.run_worker(stop, order, name)
+                drained = asyncio.Event()
+                async with self._sweeping(), self._handling(drained):
+                    await self.ports.run_worker(stop, order, name, drained=drained)
 
     async def run_until_empty(
         self,
@@ -305,9 +316,10 @@ class FrameworkM:
             await self.wait_until_ready(stop)
             if stop.is_set() or await self.ports.is_empty(order):
                 return 0
-            async with self._sweeping(), self._handling():
+            drained = asyncio.Event()
+            async with self._sweeping(), self._handling(drained):
                 until = self.ports.emptiness()
-                return await self.ports.run_worker(stop, order, name, until=until)
+                return await self.ports.run_worker(stop, order, name, until=until, drained=drained)
 
     async def migrate(self) -> None:
         """Bring the database's schema to this version. Raises UnavailableError."""
@@ -343,10 +355,17 @@ class FrameworkM:
             yield
 
     @contextlib.asynccontextmanager
-    async def _handling(self) -> AsyncIterator[None]:
-        """What a worker does for events."""
-        async with self.ports.handlers.broadcasts(), self.ports.handlers.groups():
-            yield
+    async def _handling(self, drained: asyncio.Event) -> AsyncIterator[None]:
+        """What a worker does for events, until it is drained."""
+        async with contextlib.AsyncExitStack() as handling:
+            await handling.enter_async_context(self.ports.handlers.broadcasts())
+            await handling.enter_async_context(self.ports.handlers.groups())
+            leaving = asyncio.create_task(_close_on(drained, handling), name="event handlers")
+            try:
+                yield
+            finally:
+                drained.set()
+                await leaving
 
     @contextlib.asynccontextmanager
     async def _sweeping(self) -> AsyncIterator[None]:
@@ -367,3 +386,8 @@ class FrameworkM:
             every(interval, ports.event_relay.sweep, stop, who="event relay"),
             every(_PRUNING_INTERVAL, ports.prune_events, stop, who="pruning of events"),
         )
+
+
+async def _close_on(event: asyncio.Event, stack: contextlib.AsyncExitStack) -> None:
+    await event.wait()
+    await stack.aclose()

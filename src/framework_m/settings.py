@@ -163,6 +163,9 @@ class Settings(BaseSettings):
         description="Processes of one worker that run jobs with executor='process'; as many as "
         "there are processors if not set.",
     )
+    heartbeat_interval: PositiveSeconds = Field(
+        5, description="How often a worker tells that it lives; missed three times, it is lost."
+    )
     stop_grace: float = Field(
         30, ge=0, description="How long a stopping worker lets running jobs finish."
     )

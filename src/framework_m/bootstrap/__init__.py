@@ -24,6 +24,7 @@ from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.secrets import Cipher
 from framework_m.adapters.db.tables import Tables
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
+from framework_m.adapters.db.worker_store import DatabaseWorkerStore
 from framework_m.adapters.events.bus import BusOptions
 from framework_m.adapters.events.choice import OverNats, choose
 from framework_m.adapters.jobs.database import notify_channel
@@ -38,6 +39,7 @@ from framework_m.core.jobs.limits import Limits
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
 from framework_m.core.jobs.service import Jobs
+from framework_m.core.jobs.workers import Workers
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Backend, Settings
@@ -78,6 +80,7 @@ def bootstrap(
     reserved = database.reserved(_RESERVED_CONNECTIONS)
     queue_store = DatabaseQueueStore(database, reserved)
     queue_states = QueueStates(queue_store)
+    worker_store = DatabaseWorkerStore(database, reserved)
     limits = Limits(registry, queue_states.limit_of)
     store = _job_store(settings, database, reserved, limits)
     way = transport(settings, database, store)
@@ -113,6 +116,8 @@ def bootstrap(
         jobs=jobs,
         queues=Queues(queue_store, units, repositories, registry),
         queue_states=queue_states,
+        workers=Workers(worker_store),
+        worker_store=worker_store,
         nats=way.nats,
         tables=tables,
         repositories=repositories,

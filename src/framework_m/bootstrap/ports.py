@@ -30,6 +30,7 @@ from framework_m.core.jobs.queue_order import QueueOrder
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
 from framework_m.core.jobs.service import Jobs
+from framework_m.core.jobs.workers import Workers
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Settings
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
+    from framework_m.core.interfaces.worker_store import WorkerStore
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.metrics import Metrics
     from framework_m.core.transaction import Transaction
@@ -79,6 +81,8 @@ class Ports:
     jobs: Jobs
     queues: Queues
     queue_states: QueueStates
+    workers: Workers
+    worker_store: WorkerStore
     nats: NatsConnection | None
     tables: Tables
     repositories: DocumentRepositories
@@ -170,9 +174,11 @@ class Ports:
         bus = cast("NatsEventBusAdapter", self.events.bus)
         return [*await broker.report_streams(), await bus.report_stream()]
 
-    def worker(self, order: QueueOrder | None = None) -> AbstractAsyncContextManager[None]:
-        """A worker in this process, for as long as the block lasts."""
-        return worker(self._bound_worker_ports(), order)
+    def worker(
+        self, order: QueueOrder | None = None, *, drained: asyncio.Event | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """A worker in this process, for as long as the block lasts, or until it has drained."""
+        return worker(self._bound_worker_ports(), order, drained=drained)
 
     async def run_worker(
         self,
@@ -181,9 +187,12 @@ class Ports:
         name: str | None = None,
         *,
         until: Emptiness | None = None,
+        drained: asyncio.Event | None = None,
     ) -> int:
         """The same until `stop`, or until there is nothing left to do; how many runs it began."""
-        return await run_worker(self._bound_worker_ports(), stop, order, name=name, until=until)
+        return await run_worker(
+            self._bound_worker_ports(), stop, order, name=name, until=until, drained=drained
+        )
 
     def emptiness(self) -> Emptiness:
         return Emptiness(self.job_store, self.event_relay, self.handlers)
@@ -228,6 +237,8 @@ class Ports:
             log_lines=settings.job_log_lines,
             job_processes=settings.job_processes,
             queue_states=self.queue_states,
+            worker_store=self.worker_store,
+            heartbeat_interval=settings.heartbeat_interval,
             order=self._order,
         )
 

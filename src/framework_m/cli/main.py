@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError
 
 from framework_m import __version__
-from framework_m.cli import events, info, job_control, jobs, migrate, queues, server, tokens, worker
+from framework_m.cli import (
+    events,
+    info,
+    job_control,
+    jobs,
+    migrate,
+    queues,
+    server,
+    tokens,
+    worker,
+    workers,
+)
 from framework_m.cli.children import attach_to_parent
 from framework_m.cli.console import (
     FAILED,
@@ -43,6 +54,8 @@ def build() -> App:
         ("queue:list", queues.queue_list),
         ("queue:pause", queues.queue_pause),
         ("queue:resume", queues.queue_resume),
+        ("worker:list", workers.worker_list),
+        ("worker:drain", workers.worker_drain),
         ("event:tail", events.event_tail),
         ("event:dead", events.event_dead),
         ("event:groups", events.event_groups),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framework_m.adapters.jobs.broker import JobBrokerMixin
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.worker_store import WorkerStore
     from framework_m.core.jobs.context import JobServices
     from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.queue_states import QueueStates
@@ -48,6 +49,8 @@ class WorkerPorts:
     log_lines: int
     job_processes: int
     queue_states: QueueStates
+    worker_store: WorkerStore
+    heartbeat_interval: float
     order: QueueOrder
     """What a worker serves that is not told otherwise."""
 

@@ -110,6 +110,8 @@ class JobReceiver(Receiver):
         self._runs: dict[str, _Run] = {}
         self.begun = 0
         """How many runs it has begun so far."""
+        self._closing = asyncio.Event()
+        """Set when it is to begin nothing more."""
         self._slot_freed = Wakeup()
         self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
         self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._noticed)
@@ -146,8 +148,14 @@ class JobReceiver(Receiver):
                 f"job {name!r}: its dependencies cannot be resolved ({told})"
             ) from error
 
+    def drain(self) -> None:
+        """Begin nothing more, and end after what runs, however long that takes."""
+        logger.info("draining: %d jobs may take the time they need", len(self._runs))
+        self._closing.set()
+        self._look_again()
+
     async def listen(self, finish_event: asyncio.Event) -> None:
-        """Run jobs until `finish_event`, then stop gracefully."""
+        """Run jobs until `finish_event`, then stop gracefully; or until it is drained."""
         if self.run_startup:
             await self.broker.startup()
         self._recorder.start()
@@ -155,8 +163,9 @@ class JobReceiver(Receiver):
         watcher = asyncio.create_task(self._interrupt_on(finish_event))
         try:
             async with self._ports.queue_states.followed(self._look_again):
-                await self._claim_until(finish_event)
+                await self._claim_until(self._closing)
             await self._ports.queue.leave(self._terms)
+            await self._until(lambda: not self._is_busy(), finish_event)
             await self._finish_running()
         finally:
             watcher.cancel()
@@ -192,6 +201,7 @@ class JobReceiver(Receiver):
 
     async def _interrupt_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
+        self._closing.set()
         self._look_again()
 
     def _look_again(self) -> None:

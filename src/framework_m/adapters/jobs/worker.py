@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from framework_m import __version__
 from framework_m.adapters.jobs.calls import MOST_THREADS
 from framework_m.adapters.jobs.receiver import JobReceiver
 from framework_m.core.errors import UnavailableError
+from framework_m.core.interfaces.worker_store import WorkerFacts
 from framework_m.core.jobs.gates import GateOpener
+from framework_m.core.jobs.heartbeat import Heartbeat
 from framework_m.core.jobs.parking import Unparker
 from framework_m.core.jobs.rescue import Rescuer
 from framework_m.core.jobs.run_log import logging_heard
@@ -36,11 +41,15 @@ async def run_worker(
     *,
     name: str | None = None,
     until: Emptiness | None = None,
+    drained: asyncio.Event | None = None,
 ) -> int:
     """Run jobs until `stop`; then let running ones end within the grace and give back the rest.
 
+    Somebody may ask the worker to drain, too: then it ends after what it runs.
+
     name: what it is called in its claims; by default it has a name of its own making.
     until: stop also when nothing is left to do. How many runs it has begun.
+    drained: set when it begins to drain.
     """
     broker = ports.broker
     broker.is_worker_process = True
@@ -49,6 +58,8 @@ async def run_worker(
     receiver = JobReceiver(
         broker, threads, max_async_tasks=ports.concurrency, order=order, name=name
     )
+    over = asyncio.Event()
+    following = asyncio.create_task(_follow(stop, over), name="stop")
     interval = timedelta(seconds=ports.sweep_interval)
     rescuer = Rescuer(
         ports.store,
@@ -59,24 +70,52 @@ async def run_worker(
     )
     unparker = Unparker(ports.store, ports.relay, ports.registry)
     sweeps = [
-        asyncio.create_task(every(ports.sweep_interval, sweep, stop, who=name), name=name)
+        asyncio.create_task(every(ports.sweep_interval, sweep, over, who=name), name=name)
         for name, sweep in (("rescue", rescuer.sweep), ("parked jobs", unparker.sweep))
     ]
     opener = GateOpener(ports.store, ports.relay, ports.sweep_interval)
-    sweeps.append(asyncio.create_task(opener.run(stop), name="gates"))
+    sweeps.append(asyncio.create_task(opener.run(over), name="gates"))
+    gone = asyncio.Event()
+    heartbeat = _heartbeat(ports, receiver, drained or asyncio.Event())
+    beating = asyncio.create_task(heartbeat.run(over, gone), name="heartbeat")
     if until is not None:
-        looking = _stop_when_empty(until, receiver, stop)
+        looking = _stop_when_empty(until, receiver, over)
         sweeps.append(asyncio.create_task(looking, name="emptiness"))
     try:
         with logging_heard():
-            await receiver.listen(stop)
+            await receiver.listen(over)
     finally:
-        stop.set()
-        await asyncio.gather(*sweeps)
+        over.set()
+        following.cancel()
+        gone.set()
+        await asyncio.gather(*sweeps, beating)
         # A thread cannot be stopped; whoever owns the process decides whether to wait for it.
         threads.shutdown(wait=False, cancel_futures=True)
         await broker.shutdown()
     return receiver.begun
+
+
+async def _follow(stop: asyncio.Event, over: asyncio.Event) -> None:
+    """The caller's event is not ours to set: others may wait for it."""
+    await stop.wait()
+    over.set()
+
+
+def _heartbeat(ports: WorkerPorts, receiver: JobReceiver, drained: asyncio.Event) -> Heartbeat:
+    def drain() -> None:
+        drained.set()
+        receiver.drain()
+
+    worker = WorkerFacts(
+        name=receiver.terms.worker,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=__version__,
+        queues=receiver.terms.queues,
+        concurrency=ports.concurrency,
+    )
+    interval = timedelta(seconds=ports.heartbeat_interval)
+    return Heartbeat(ports.worker_store, worker, interval, drain)
 
 
 async def _stop_when_empty(
@@ -103,10 +142,12 @@ async def _stop_when_empty(
 
 
 @contextlib.asynccontextmanager
-async def worker(ports: WorkerPorts, order: QueueOrder | None = None) -> AsyncIterator[None]:
+async def worker(
+    ports: WorkerPorts, order: QueueOrder | None = None, *, drained: asyncio.Event | None = None
+) -> AsyncIterator[None]:
     """A worker in the background of the block, stopped gracefully when the block is left."""
     stop = asyncio.Event()
-    running = asyncio.create_task(run_worker(ports, stop, order), name="worker")
+    running = asyncio.create_task(run_worker(ports, stop, order, drained=drained), name="worker")
     try:
         yield
     finally:

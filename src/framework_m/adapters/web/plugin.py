@@ -22,6 +22,7 @@ from framework_m.adapters.web import (
     queues_api,
     resources_api,
     sessions_api,
+    workers_api,
 )
 from framework_m.adapters.web.auth import AccessMiddleware, requires_full_access
 from framework_m.adapters.web.documents import describe
@@ -100,6 +101,7 @@ class FrameworkMPlugin(InitPlugin):
                 jobs_api.router(),
                 job_control_api.router(),
                 queues_api.router(),
+                workers_api.router(),
                 events_api.router(),
                 meta_api.router(),
             ],
