@@ -17,7 +17,7 @@ def banner(app: FrameworkM, *, url: str | None = None, queues: str | None = None
         "backend": app.settings.effective_backend.value,
         "database": database(app),
         **nats(app),
-        "jobs": f"{len(app.registry)} found in {', '.join(app.modules) or 'no module'}",
+        "jobs": f"{len(app.registry.own)} found in {', '.join(app.modules) or 'no module'}",
         "queues": queues or str(app.settings.queue_order or QueueOrder.of(app.registry.queues)),
     }
     if url is not None:
