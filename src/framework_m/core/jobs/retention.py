@@ -40,7 +40,7 @@ class Pruned:
 
     def __str__(self) -> str:
         told = ", ".join(f"{count} {what}" for what, count in self.removed.items() if count)
-        return f"removed {told}" if told else "nothing to remove yet"
+        return f"removed {told or 'nothing'}"
 
 
 Tell = Callable[[Pruned], None]
