@@ -62,26 +62,47 @@ async def test_there_is_one_at_a_time(sqlite: Harness) -> None:
     assert (second, second.existed) == (first, True)
 
 
-async def test_it_is_cancelled_between_batches(
-    sqlite: Harness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = sqlite.app
-    remaining = [await cancelled(sqlite, 8) for _ in range(3)]
-    began = asyncio.Event()
+class Stuck:
+    """An application whose pruning has begun, and does not come to its end by itself."""
 
-    async def remove_old(*_: object, **__: object) -> int:
-        began.set()
-        await asyncio.sleep(3600)  # until it is cancelled
+    def __init__(self, app: FrameworkM, patch: pytest.MonkeyPatch) -> None:
+        self.began = asyncio.Event()
+        patch.setattr(app.retention._jobs, "remove_old", self._remove_old)
+
+    async def _remove_old(self, *_: object, **__: object) -> int:
+        self.began.set()
+        await asyncio.Event().wait()  # until it is interrupted
         raise AssertionError("it was not")
 
-    monkeypatch.setattr(app.retention._jobs, "remove_old", remove_old)
+
+async def test_it_can_be_cancelled(sqlite: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = sqlite.app
+    old = await cancelled(sqlite, 8)
+    stuck = Stuck(app, monkeypatch)
     async with app.worker():
         prune = await app.enqueue(PRUNE)
         async with asyncio.timeout(20):
-            await began.wait()
+            await stuck.began.wait()
         await prune.cancel()
         assert (await sqlite.ended(prune)).status is JobStatus.CANCELLED
-    assert all([await app.jobs.get(job_id) for job_id in remaining])
+    assert await app.jobs.get(old) is not None
+
+
+async def test_a_worker_that_stops_gives_it_to_the_next_one(every_backend: Harness) -> None:
+    harness = every_backend
+    old = await cancelled(harness, 8)
+    async with harness.application(stop_grace=3600) as app:
+        with pytest.MonkeyPatch.context() as patch:
+            stuck = Stuck(app, patch)
+            async with app.worker():
+                prune = await app.enqueue(PRUNE)
+                async with asyncio.timeout(20):
+                    await stuck.began.wait()
+        job = await harness.record(prune)
+        assert (job.status, job.attempt) == (JobStatus.QUEUED, 0)
+        async with app.worker():
+            assert (await prune.result(timeout=20))["Cancelled"] == 1
+    assert await harness.app.jobs.get(old) is None
 
 
 async def test_no_event_tells_that_it_has_ended(sqlite: Harness) -> None:
@@ -113,6 +134,14 @@ async def test_only_a_system_manager_may_ask_for_it_over_http(papers: FrameworkM
         answer = await admin.post("/api/v1/jobs", json=wrong)
         assert answer.status_code == 422
         assert "args.failed_days" in answer.text
+
+
+async def test_wishes_in_code_that_make_no_sense_are_refused(sqlite: Harness) -> None:
+    old = await cancelled(sqlite, 8)
+    for keep in ({JobStatus.CANCELLED: 0}, {JobStatus.CANCELLED: -1}, {JobStatus.RUNNING: 1}):
+        with pytest.raises(ConfigurationError, match=r"above 0|have not ended"):
+            await sqlite.app.retention.prune(keep)
+    assert await sqlite.app.jobs.get(old) is not None
 
 
 async def test_it_makes_its_own_transactions(sqlite: Harness) -> None:

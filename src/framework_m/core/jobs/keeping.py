@@ -12,8 +12,11 @@ FOREVER: Final = "forever"
 _MOST_DAYS = 36_500
 
 
-def _checked(value: Any) -> Any:
-    """A number of days, or `forever`. Nothing else, so that no 0 is taken for either extreme."""
+def checked_days(value: Any) -> float | Literal["forever"]:
+    """A number of days, or `forever`. Nothing else, so that no 0 is taken for either extreme.
+
+    Raises ValueError.
+    """
     if isinstance(value, str) and value.strip().lower() == FOREVER:
         return FOREVER
     try:
@@ -27,7 +30,7 @@ def _checked(value: Any) -> Any:
     return days
 
 
-KeepDays: TypeAlias = Annotated[float | Literal["forever"], BeforeValidator(_checked)]
+KeepDays: TypeAlias = Annotated[float | Literal["forever"], BeforeValidator(checked_days)]
 """Days, parts of days among them, or `forever`."""
 
 

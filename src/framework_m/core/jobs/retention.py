@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from framework_m.core.errors import ConfigurationError
 from framework_m.core.interfaces.unit_of_work import current_unit_of_work
-from framework_m.core.jobs.keeping import age_of
+from framework_m.core.jobs.keeping import age_of, checked_days
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -71,12 +71,13 @@ class Retention:
 
         keep: instead of what the settings say, for this once.
         tell: called after each batch; what it raises ends it.
-        Raises UnavailableError; ConfigurationError inside a transaction.
+        Raises UnavailableError; ConfigurationError for what makes no sense, and inside a
+            transaction.
         """
         if current_unit_of_work() is not None:
             raise ConfigurationError("prune outside of transactions: it makes many of its own")
-        kept = {status: age_of(days) for status, days in {**self._keep, **(keep or {})}.items()}
-        ages = {status: age for status, age in kept.items() if age is not None}
+        kept = {**self._keep, **_checked(keep or {})}
+        ages = {status: age for status, days in kept.items() if (age := age_of(days)) is not None}
         pruned = Pruned({**{status.value: 0 for status in kept}, REQUESTS: 0})
         for nth, (status, age) in enumerate(ages.items()):
             async for found, share in self._old(status, age):
@@ -148,6 +149,17 @@ def batches(jobs: Sequence[OldJob], rows: int) -> Iterator[Sequence[str]]:
         size += 1 + job.lines
     if batch:
         yield batch
+
+
+def _checked(keep: Mapping[JobStatus, KeepDays]) -> Mapping[JobStatus, KeepDays]:
+    for status, days in keep.items():
+        if not status.is_terminal:
+            raise ConfigurationError(f"jobs that are {status} have not ended, and are kept")
+        try:
+            checked_days(days)
+        except ValueError as error:
+            raise ConfigurationError(f"how long {status} jobs are kept {error}") from error
+    return keep
 
 
 def _share(first: datetime, at: datetime, until: datetime) -> float:
