@@ -21,14 +21,14 @@ def test_records_are_kept_for_days_or_for_ever(given: object, kept: object) -> N
     assert days.validate_python(given) == kept
 
 
-@pytest.mark.parametrize("given", [0, "0", -1, "none", "", "nan", "inf", 40_000, None, True, []])
+@pytest.mark.parametrize(
+    "given", [0, "0", -1, "none", "", "nan", "inf", 10**400, 40_000, None, True, []]
+)
 def test_nothing_else_says_how_long(given: object) -> None:
     with pytest.raises(ValidationError) as refused:
         days.validate_python(given)
     [told] = refused.value.errors()
-    assert told["msg"] == (
-        "Value error, must be a number of days above 0, and at most 36500, or 'forever'"
-    )
+    assert told["msg"] == "must be a number of days above 0, and at most 36500, or 'forever'"
 
 
 def test_what_is_kept_for_ever_has_no_age() -> None:
