@@ -34,7 +34,6 @@ from framework_m.core.jobs import execution
 from framework_m.core.jobs.cancellation import ON_REQUEST, Cancellation
 from framework_m.core.jobs.context import JobContext
 from framework_m.core.jobs.control import Cancel
-from framework_m.core.jobs.names import is_reserved
 from framework_m.core.jobs.rescue import is_suspect
 from framework_m.core.jobs.run_log import RunLog, listen_to_logging
 from framework_m.core.outage import Outage
@@ -291,8 +290,13 @@ class JobReceiver(Receiver):
         """Let running jobs end within the grace; give the others back, at once."""
         if self._runs:
             logger.info("stopping: %d jobs may end within the grace", len(self._runs))
-        ours = {job_id: run for job_id, run in self._runs.items() if _is_resumable(run)}
-        self._cancel(list(ours.values()))
+        is_ours = self._ports.registry.is_built_in
+        ours = {
+            job_id: run
+            for job_id, run in self._runs.items()
+            if is_ours(run.delivery.claim.job_name) and not run.is_over
+        }
+        self._cancel(list(ours.values()))  # they lose nothing by it, and the others' grace is long
         await self._wait_for_runs(self._ports.stop_grace)
         left = list({**ours, **self._runs}.values())
         if not left:
@@ -364,11 +368,6 @@ def _noting_its_end(
             run.is_over = True
 
     return noted
-
-
-def _is_resumable(run: _Run) -> bool:
-    """The framework's own jobs lose nothing when they are interrupted: none need wait for them."""
-    return is_reserved(run.delivery.claim.job_name) and not run.is_over
 
 
 def _log_outcome(claim: Claim, outcome: FinishedRun) -> None:

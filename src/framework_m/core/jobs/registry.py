@@ -121,6 +121,11 @@ class JobRegistry:
     def find(self, name: str) -> RegisteredJob | None:
         return self._jobs.get(name)
 
+    def is_built_in(self, name: str) -> bool:
+        """Whether the job of that name is the framework's own."""
+        found = self.find(name)
+        return found is not None and found.is_built_in
+
     @property
     def queues(self) -> tuple[str, ...]:
         """Every queue that a function names, and the default one."""
