@@ -159,11 +159,6 @@ class FrameworkM:
         return self.ports.queues
 
     @property
-    def retention(self) -> Retention:
-        """Remove what is old, as the job `framework_m.prune_jobs` does."""
-        return self.ports.retention
-
-    @property
     def events(self) -> Events:
         """Publish, subscribe, and look after dead letters."""
         return self.ports.events
@@ -190,6 +185,11 @@ class FrameworkM:
     def replays(self) -> ReplayStore:
         """What requests with an Idempotency-Key have led to."""
         return self.ports.replays
+
+    @property
+    def retention(self) -> Retention:
+        """Remove what is old, as the job `framework_m.prune_jobs` does."""
+        return self.ports.retention
 
     @property
     def asgi(self) -> Litestar:

@@ -296,7 +296,7 @@ class JobReceiver(Receiver):
             for job_id, run in self._runs.items()
             if is_ours(run.delivery.claim.job_name) and not run.is_over
         }
-        self._cancel(list(ours.values()))  # they lose nothing by it, and the others' grace is long
+        self._cancel(list(ours.values()))  # they lose nothing by it, and need no grace
         await self._wait_for_runs(self._ports.stop_grace)
         left = list({**ours, **self._runs}.values())
         if not left:
