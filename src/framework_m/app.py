@@ -13,6 +13,7 @@ from framework_m.core.doctypes.registry import DocTypeRegistry
 from framework_m.core.errors import ConfigurationError, UnavailableError
 from framework_m.core.events.registry import HandlerRegistry
 from framework_m.core.interfaces.application import Check, WebOptions
+from framework_m.core.jobs.built_in import BUILT_IN as BUILT_IN_JOBS
 from framework_m.core.jobs.queue_order import WantedQueues, order_of
 from framework_m.core.jobs.registry import JobRegistry
 from framework_m.core.outage import Outage, every
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.function import JobCall
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.queues import Queues
+    from framework_m.core.jobs.retention import Retention
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.jobs.workers import Workers
     from framework_m.core.transaction import Transaction
@@ -95,7 +97,9 @@ class FrameworkM:
 
     @property
     def registry(self) -> JobRegistry:
-        """The job functions; the modules are imported at first use.
+        """The job functions, the framework's own among them.
+
+        The modules are imported at first use.
 
         Raises ConfigurationError (a module does not import, two functions have one name).
         """
@@ -103,6 +107,7 @@ class FrameworkM:
             registry = JobRegistry(
                 default_retries=self.settings.job_retries,
                 default_timeout=self.settings.job_timeout,
+                built_in=BUILT_IN_JOBS,
             )
             registry.discover(self.modules)
             self._registry = registry
@@ -186,6 +191,11 @@ class FrameworkM:
     def replays(self) -> ReplayStore:
         """What requests with an Idempotency-Key have led to."""
         return self.ports.replays
+
+    @property
+    def retention(self) -> Retention:
+        """Remove what is old, as the job `framework_m.prune_jobs` does."""
+        return self.ports.retention
 
     @property
     def asgi(self) -> Litestar:

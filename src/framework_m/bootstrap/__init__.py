@@ -18,6 +18,7 @@ from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.event_letters import EventInbox
 from framework_m.adapters.db.job_events import JobEvents
 from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.job_pruning import JobPruner
 from framework_m.adapters.db.queue_store import DatabaseQueueStore
 from framework_m.adapters.db.replays import DatabaseReplayStore
 from framework_m.adapters.db.repositories import DocumentRepositories
@@ -38,6 +39,7 @@ from framework_m.core.events.service import Events
 from framework_m.core.jobs.limits import Limits
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
+from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.jobs.workers import Workers
 from framework_m.core.outbox.event_relay import EventRelay
@@ -104,6 +106,7 @@ def bootstrap(
     repositories = DocumentRepositories(
         database, tables, units, jobs, events, after_changes={Queue: queue_states.refresh}
     )
+    replays = DatabaseReplayStore(database, units)
     ports = Ports(
         settings=settings,
         database=database,
@@ -125,7 +128,8 @@ def bootstrap(
             database, tables, home / settings.migrations, settings.migrations_table
         ),
         access=_access(settings, database),
-        replays=DatabaseReplayStore(database, units),
+        replays=replays,
+        retention=Retention(JobPruner(database), replays, settings.keeping),
         events=events,
         event_relay=event_relay,
         event_log=bus.log,

@@ -29,6 +29,7 @@ from framework_m.core.jobs.parking import Unparker
 from framework_m.core.jobs.queue_order import QueueOrder
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
+from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.jobs.workers import Workers
 from framework_m.core.outbox.event_relay import EventRelay
@@ -89,6 +90,7 @@ class Ports:
     migrations: ApplicationMigrations
     access: Gate
     replays: ReplayStore
+    retention: Retention
     events: Events
     event_relay: EventRelay
     event_log: EventLog

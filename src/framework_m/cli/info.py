@@ -40,7 +40,7 @@ async def _facts(app: FrameworkM, path: str | None) -> dict[str, object]:
         **nats(app),
         "schema": await _schema(app),
         "queues": list(app.registry.queues),
-        "jobs": [job.name for job in app.registry],
+        "jobs": [job.name for job in app.registry.own],
         "streams": await _streams(app),
     }
 

@@ -161,7 +161,7 @@ def _say_functions(app: FrameworkM, as_json: bool) -> None:
             "name": job.name,
             "queue": job.queue,
             "parameters": str(inspect.signature(job.function.function)),
-            "place": job.function.place,
+            "place": "built in" if job.is_built_in else job.function.place,
         }
         for job in app.registry
     ]

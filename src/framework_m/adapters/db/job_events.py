@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select
 
 from framework_m.adapters.db.schema import job_log
 from framework_m.core.interfaces.event_bus import EventMessage
+from framework_m.core.jobs.names import is_reserved
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class JobEvents:
         """Write the events; what to call once the transaction has committed."""
         rows = (await connection.execute(_ENDED, {"job_ids": job_ids})).all()
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        messages = [self._message(row, now) for row in rows if row.status in _TYPES]
+        messages = [self._message(row, now) for row in rows if _is_told(row)]
+        if not messages:
+            return lambda: None
         placed = await self._outbox.append(connection, messages)
         return lambda: self._relay.publish(placed)
 
@@ -93,6 +96,11 @@ class JobEvents:
             "error": row.error and row.error[:_LONGEST_ERROR],
         }
         return EventMessage(event_id, event_type, None, attributes, to_json(data).decode())
+
+
+def _is_told(row: Any) -> bool:
+    """The framework's own jobs are nobody's news, and must not cause further ones."""
+    return row.status in _TYPES and not is_reserved(row.job_name)
 
 
 _SPACE = uuid.UUID("01a0b9f4-5c00-7000-8000-6672616d6577")

@@ -323,8 +323,15 @@ class JobReceiver(Receiver):
         """Let running jobs end within the grace; give the others back, at once."""
         if self._runs:
             logger.info("stopping: %d jobs may end within the grace", len(self._runs))
+        is_ours = self._ports.registry.is_built_in
+        ours = {
+            job_id: run
+            for job_id, run in self._runs.items()
+            if is_ours(run.delivery.claim.job_name) and not run.is_over
+        }
+        self._cancel(list(ours.values()))  # they lose nothing by it, and need no grace
         await self._wait_for_runs(self._ports.stop_grace)
-        left = list(self._runs.values())
+        left = list({**ours, **self._runs}.values())
         if not left:
             return
         logger.warning("stopping: %d jobs go back to the queue unfinished", len(left))
