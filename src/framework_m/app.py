@@ -272,14 +272,42 @@ class FrameworkM:
             async with self._sweeping(), self._handling(), self.ports.worker(order):
                 yield
 
-    async def run_worker(self, stop: asyncio.Event, queues: WantedQueues = None) -> None:
-        """Run jobs until `stop`, then stop gracefully. Waits for the database first."""
+    async def run_worker(
+        self, stop: asyncio.Event, queues: WantedQueues = None, *, name: str | None = None
+    ) -> None:
+        """Run jobs until `stop`, then stop gracefully. Waits for the database first.
+
+        name: what the worker is called; by default after its host and process.
+        """
         order = order_of(queues)
         async with self:
             await self.wait_until_ready(stop)
             if not stop.is_set():
                 async with self._sweeping(), self._handling():
-                    await self.ports.run_worker(stop, order)
+                    await self.ports.run_worker(stop, order, name)
+
+    async def run_until_empty(
+        self,
+        queues: WantedQueues = None,
+        *,
+        stop: asyncio.Event | None = None,
+        name: str | None = None,
+    ) -> int:
+        """Run jobs until nothing is left to do now; how many runs that were.
+
+        Left to do is what is due in these queues, also if it was enqueued meanwhile or let through
+        a limit, and the events that groups of this application have to handle. What waits for
+        its time (Scheduled, Retrying, a rate limit) and paused queues are left alone.
+        At once if there is nothing. `stop` ends it earlier, gracefully.
+        """
+        order, stop = order_of(queues), stop or asyncio.Event()
+        async with self:
+            await self.wait_until_ready(stop)
+            if stop.is_set() or await self.ports.is_empty(order):
+                return 0
+            async with self._sweeping(), self._handling():
+                until = self.ports.emptiness()
+                return await self.ports.run_worker(stop, order, name, until=until)
 
     async def migrate(self) -> None:
         """Bring the database's schema to this version. Raises UnavailableError."""

@@ -22,6 +22,8 @@ PREFIX = "FRAMEWORK_M_"
 CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL", "NATS_URL", "SECRET_KEY"})
 """Read under the names that everybody gives them, without the prefix."""
 
+UNLIMITED = "unlimited"
+
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///framework_m.db"
 
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -143,7 +145,17 @@ class Settings(BaseSettings):
     strict_queues: bool = Field(
         False, description="Whether that is a strict order, the most important queue first."
     )
-    concurrency: int = Field(50, ge=1, description="Jobs that one worker process runs at once.")
+    concurrency: int | None = Field(
+        50,
+        ge=1,
+        description="Jobs that one worker process runs at once, or unlimited: all that are due.",
+    )
+    health_port: int | None = Field(
+        None, ge=0, le=65535, description="Where a worker answers /health; nowhere if not set."
+    )
+    health_host: str = Field(
+        "127.0.0.1", description="The address of that port; 0.0.0.0 for all of the machine's."
+    )
     job_processes: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
@@ -191,6 +203,13 @@ class Settings(BaseSettings):
         30, ge=0, description="How long a request may wait for the job it has enqueued."
     )
     body_limit: int = Field(1_000_000, ge=1, description="Largest HTTP request body accepted.")
+
+    @field_validator("concurrency", mode="before")
+    @classmethod
+    def _any_number(cls, value: object) -> object:
+        if isinstance(value, str) and value.strip().lower() == UNLIMITED:
+            return None
+        return value
 
     @field_validator("jwks_url")
     @classmethod

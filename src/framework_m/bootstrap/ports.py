@@ -23,6 +23,9 @@ from framework_m.core.errors import UnavailableError
 from framework_m.core.events.hosting import HandlerHost
 from framework_m.core.events.service import Events
 from framework_m.core.interfaces.application import Check
+from framework_m.core.jobs.emptiness import Emptiness
+from framework_m.core.jobs.gates import GateOpener
+from framework_m.core.jobs.parking import Unparker
 from framework_m.core.jobs.queue_order import QueueOrder
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
@@ -56,6 +59,8 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=DocType)
 
 _PRUNED_AT_ONCE = 1000
+_UNLIMITED = 1_000_000
+"""Jobs at once: more than any process can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +174,35 @@ class Ports:
         """A worker in this process, for as long as the block lasts."""
         return worker(self._bound_worker_ports(), order)
 
-    async def run_worker(self, stop: asyncio.Event, order: QueueOrder | None = None) -> None:
-        """The same until `stop`."""
-        await run_worker(self._bound_worker_ports(), stop, order)
+    async def run_worker(
+        self,
+        stop: asyncio.Event,
+        order: QueueOrder | None = None,
+        name: str | None = None,
+        *,
+        until: Emptiness | None = None,
+    ) -> int:
+        """The same until `stop`, or until there is nothing left to do; how many runs it began."""
+        return await run_worker(self._bound_worker_ports(), stop, order, name=name, until=until)
+
+    def emptiness(self) -> Emptiness:
+        return Emptiness(self.job_store, self.event_relay, self.handlers)
+
+    async def is_empty(self, order: QueueOrder | None = None) -> bool:
+        """Whether nothing is left to do for a worker that would start now."""
+        emptiness, order = self.emptiness(), order or self._order
+        try:
+            await emptiness.mend(
+                Unparker(self.job_store, self.relay, self.jobs.registry),
+                GateOpener(self.job_store, self.relay, self.settings.sweep_interval),
+            )
+            return await emptiness.is_empty(order.queues, "", lambda: 0)
+        except UnavailableError:
+            return False  # a worker waits, and says so
+
+    @property
+    def _order(self) -> QueueOrder:
+        return self.settings.queue_order or QueueOrder.of(self.jobs.registry.queues)
 
     def _bound_worker_ports(self) -> WorkerPorts:
         ports = self._worker_ports()
@@ -192,12 +223,12 @@ class Ports:
             lease=timedelta(seconds=settings.lease),
             stop_grace=settings.stop_grace,
             sweep_interval=settings.sweep_interval,
-            concurrency=settings.concurrency,
+            concurrency=settings.concurrency or _UNLIMITED,
             max_rescues=settings.max_rescues,
             log_lines=settings.job_log_lines,
             job_processes=settings.job_processes,
             queue_states=self.queue_states,
-            order=settings.queue_order or QueueOrder.of(self.jobs.registry.queues),
+            order=self._order,
         )
 
     @contextlib.asynccontextmanager

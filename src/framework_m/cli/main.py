@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 from framework_m import __version__
 from framework_m.cli import events, info, job_control, jobs, migrate, queues, server, tokens, worker
+from framework_m.cli.children import attach_to_parent
 from framework_m.cli.console import (
     FAILED,
     WRONG_USAGE,
@@ -58,6 +59,7 @@ def build() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 failed, 2 called wrongly."""
+    attach_to_parent()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status = build()(

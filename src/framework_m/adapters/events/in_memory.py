@@ -152,6 +152,10 @@ class InMemoryEventBus(EventBusBase):
     async def lag(self) -> Mapping[str, int]:
         return {name: len(group.waiting) for name, group in self._groups.items()}
 
+    async def waits(self, subscription: Subscription) -> bool:
+        group = self._groups.get(subscription.group or "")
+        return group is not None and bool(group.ready or group.held)
+
     async def source(self, subscription: Subscription) -> _MemoryGroup:
         assert subscription.group is not None, "only groups have sources"  # noqa: S101
         name = subscription.group
@@ -211,6 +215,7 @@ class _MemoryGroup:
                 self._group.gone(sequence)
             else:
                 wait = outcome.again_after.total_seconds()
+                self._group.held.discard(sequence)
                 self._timers[sequence] = asyncio.get_running_loop().call_later(
                     wait, self._again, sequence
                 )

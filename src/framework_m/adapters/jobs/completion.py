@@ -126,7 +126,11 @@ class Recorder:
             kept = frozenset()
         # What waits for another attempt is sent before its message is let go of.
         await self._relay.publish(
-            [_waiting(run, d) for run, d, _ in batch if run.job_id in kept and run.retry_after]
+            [
+                _waiting(run, delivery)
+                for run, delivery, _ in batch
+                if run.job_id in kept and run.retry_after is not None  # 0 s: at once
+            ]
         )
         await self._acknowledge([delivery for run, delivery, _ in batch if run.job_id in kept])
         for run, delivery, _ in batch:

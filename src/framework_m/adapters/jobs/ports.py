@@ -51,9 +51,9 @@ class WorkerPorts:
     order: QueueOrder
     """What a worker serves that is not told otherwise."""
 
-    def terms(self, queues: tuple[str, ...]) -> ClaimTerms:
-        """The terms of one new worker."""
-        return ClaimTerms(worker_id(), queues, self.lease)
+    def terms(self, queues: tuple[str, ...], name: str | None = None) -> ClaimTerms:
+        """The terms of one new worker, under that name or one of its own."""
+        return ClaimTerms(name or worker_id(), queues, self.lease)
 
 
 def worker_id() -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from framework_m.adapters.jobs.completion import Recorder
 from framework_m.adapters.jobs.leases import LeaseKeeper
 from framework_m.adapters.jobs.processes.pool import JobProcesses
 from framework_m.adapters.jobs.rotation import Turns
+from framework_m.adapters.jobs.telling import outcome_line
 from framework_m.core.causes import Cause, follow
 from framework_m.core.errors import (
     ArgumentError,
@@ -44,12 +46,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from framework_m.core.interfaces.job_queue import Delivery
-    from framework_m.core.interfaces.job_store import Claim, FinishedRun, Watched
+    from framework_m.core.interfaces.job_store import Claim, ClaimTerms, FinishedRun, Watched
     from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.registry import RegisteredJob
 
 logger = logging.getLogger(__name__)
 
+_MOST_AT_ONCE = 500
+"""Jobs that one claim takes: others have their share, and no statement grows without bound."""
 _AFTER_CANCEL = 5.0
 """How long a cancelled job may take to clean up."""
 
@@ -91,6 +95,7 @@ class JobReceiver(Receiver):
         *,
         max_async_tasks: int | None = None,
         order: QueueOrder | None = None,
+        name: str | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(broker, JobBrokerMixin):
@@ -100,9 +105,11 @@ class JobReceiver(Receiver):
         options["validate_params"] = False  # arguments come parsed from the claim
         super().__init__(broker, executor, max_async_tasks=self._capacity, **options)
         order = order or broker.ports.order
-        self._terms = broker.ports.terms(order.queues)
+        self._terms = broker.ports.terms(order.queues, name)
         self._turns = Turns(self._terms, order, self._ports.queue_states)
         self._runs: dict[str, _Run] = {}
+        self.begun = 0
+        """How many runs it has begun so far."""
         self._slot_freed = Wakeup()
         self._recorder = Recorder(self._ports.store, self._ports.queue, self._ports.relay)
         self._leases = LeaseKeeper(self._ports.lease_store, self._terms, self._noticed)
@@ -113,6 +120,21 @@ class JobReceiver(Receiver):
             limit=self._ports.job_processes,
             log_lines=self._ports.log_lines,
         )
+
+    @property
+    def terms(self) -> ClaimTerms:
+        """Who it is, and what it serves."""
+        return self._terms
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has jobs in work."""
+        return bool(self._runs)
+
+    @property
+    def slot_freed(self) -> Wakeup:
+        """Called when a run has ended."""
+        return self._slot_freed
 
     def _prepare_task(self, name: str, handler: Callable[..., Any]) -> None:
         """What taskiq does; a dependency that cannot be resolved is told in our words."""
@@ -156,7 +178,7 @@ class JobReceiver(Receiver):
                 await self._slot_freed.wait_beyond(seen, 60)
                 continue
             try:
-                deliveries = await self._ports.queue.claim(terms, free)
+                deliveries = await self._ports.queue.claim(terms, min(free, _MOST_AT_ONCE))
             except UnavailableError as error:
                 await outage.wait(error, stop)
                 continue
@@ -191,6 +213,7 @@ class JobReceiver(Receiver):
         claim = delivery.claim
         self._leases.hold(claim.job_id, claim.claim_no)
         run = self._runs[claim.job_id] = _Run(delivery)
+        self.begun += 1
         return run
 
     def _start(self, run: _Run) -> None:
@@ -230,13 +253,13 @@ class JobReceiver(Receiver):
 
     async def _run(self, run: _Run) -> None:
         claim = run.delivery.claim
-        run.has_begun = True
+        run.has_begun, began = True, time.monotonic()
         try:
             outcome = await self._outcome(run)
-            run.is_over = True
+            run.is_over, took = True, time.monotonic() - began
             if not run.unwanted:
                 await self._recorder.finish(outcome, run.delivery)
-                _log_outcome(claim, outcome)
+                logger.info("%s", outcome_line(claim, outcome, took))
         except Exception:
             # Ours, not the job's: the lease lapses and the job is rescued.
             logger.exception("%s %s: no outcome", claim.job_name, claim.job_id)
@@ -361,8 +384,3 @@ def _noting_its_end(
             run.is_over = True
 
     return noted
-
-
-def _log_outcome(claim: Claim, outcome: FinishedRun) -> None:
-    told = f"{outcome.status} ({outcome.error})" if outcome.error else outcome.status
-    logger.info("%s %s: %s", claim.job_name, claim.job_id, told)

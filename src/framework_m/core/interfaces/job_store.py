@@ -373,6 +373,12 @@ class JobStore(Protocol):
         Those of paused queues wait for more than their time, and do not count.
         """
 
+    async def has_work(self, queues: Sequence[str], worker: str) -> bool:
+        """Whether a job of these queues is due, or left by a dead worker; or is run by this one.
+
+        At one moment: a job that is claimed meanwhile is in one of these states or the other.
+        """
+
     async def get(self, job_id: str) -> JobLog | None:
         """One job with its attempts, or None."""
 
