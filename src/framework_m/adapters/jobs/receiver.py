@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from framework_m.core.interfaces.job_queue import Delivery
-    from framework_m.core.interfaces.job_store import Claim, ClaimTerms, FinishedRun, Watched
+    from framework_m.core.interfaces.job_store import ClaimTerms, FinishedRun, Watched
     from framework_m.core.jobs.queue_order import QueueOrder
     from framework_m.core.jobs.registry import RegisteredJob
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from framework_m.core import clock
 from framework_m.core.jobs.states import WAITING
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def outcome_line(claim: Claim, outcome: FinishedRun, seconds: float) -> str:
         said.append(f"attempt {claim.attempt}/{claim.max_attempts}")
     if outcome.retry_after is not None:
         wait = outcome.retry_after
-        at = (datetime.now(UTC) + wait).astimezone()
+        at = (clock.now() + wait).astimezone()
         said.append(f"again in {wait.total_seconds():.3g} s, at {at:%H:%M:%S}")
     told = ", ".join(said)
     return f"{told}: {_brief(outcome.error)}" if outcome.error else told
