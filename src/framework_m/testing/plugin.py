@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 try:
-    from pytest_asyncio import fixture as _async_fixture
+    import pytest_asyncio
 except ImportError:  # anyio's plugin runs plain ones
-    from pytest import fixture as _async_fixture
+    _async_fixture: Any = pytest.fixture
+else:
+    _async_fixture = pytest_asyncio.fixture
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
