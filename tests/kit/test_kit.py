@@ -122,7 +122,7 @@ async def test_what_was_enqueued_is_asserted(kit: Kit) -> None:
         {"times": 2},
     ):
         with pytest.raises(AssertionError) as caught:
-            await kit.assert_enqueued(send_bill, **wrong)  # type: ignore[arg-type]
+            await kit.assert_enqueued(send_bill, **wrong)
         assert "send_bill(number=7, total='9.50'), queue mail, Scheduled, due" in str(caught.value)
     with pytest.raises(UnknownJobError, match="send_bill"):
         await kit.assert_enqueued("send_bil")

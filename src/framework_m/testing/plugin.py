@@ -39,7 +39,7 @@ def framework_m_app() -> FrameworkM:
     return load(None)
 
 
-@_async_fixture
+@_async_fixture  # type: ignore[untyped-decorator]  # it is one of two
 async def kit(request: pytest.FixtureRequest, framework_m_app: FrameworkM) -> AsyncIterator[Kit]:
     """The application, open on a database of this test's own: see framework_m.testing."""
     from framework_m.testing.kit import Kit  # noqa: PLC0415 - as above
