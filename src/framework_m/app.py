@@ -20,7 +20,7 @@ from framework_m.core.outage import Outage, every
 from framework_m.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from litestar import Litestar
     from pydantic import BaseModel
@@ -94,6 +94,22 @@ class FrameworkM:
         if self._ports is not None:
             raise ConfigurationError("settings cannot change while the application is open")
         self._settings = Settings(**{**dict(self.settings), **changes})
+
+    @contextlib.contextmanager
+    def isolated(self, **changes: Any) -> Iterator[None]:
+        """Other settings, and nobody else's engine, for as long as the block lasts: for tests.
+
+        Raises ConfigurationError if it is open already.
+        """
+        if self._ports is not None:
+            raise ConfigurationError("the application is open already: it cannot be isolated")
+        before = self._settings, self._engine
+        given = {} if self._settings is None else dict(self._settings)
+        self._settings, self._engine = Settings(**{**given, **changes}), None
+        try:
+            yield
+        finally:
+            self._settings, self._engine = before
 
     @property
     def registry(self) -> JobRegistry:

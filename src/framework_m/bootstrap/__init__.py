@@ -31,6 +31,7 @@ from framework_m.adapters.events.choice import OverNats, choose
 from framework_m.adapters.jobs.database import notify_channel
 from framework_m.bootstrap.ports import Ports
 from framework_m.bootstrap.transport import shown_nats, stream_limits, transport
+from framework_m.core import clock
 from framework_m.core.access.api_keys import ApiKeys
 from framework_m.core.access.gate import Gate
 from framework_m.core.doctypes.queue import Queue
@@ -148,6 +149,7 @@ def _database(settings: Settings, engine: AsyncEngine | None) -> Database:
         schema=settings.database_schema,
         pool_size=settings.database_pool_size,
         engine=engine,
+        clock=clock.moved(),
     )
 
 

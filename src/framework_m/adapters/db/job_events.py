@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 from sqlalchemy import bindparam, select
 
 from framework_m.adapters.db.schema import job_log
+from framework_m.core import clock
 from framework_m.core.interfaces.event_bus import EventMessage
 from framework_m.core.jobs.names import is_reserved
 from framework_m.core.jobs.states import JobStatus
@@ -66,7 +66,7 @@ class JobEvents:
     ) -> Callable[[], None]:
         """Write the events; what to call once the transaction has committed."""
         rows = (await connection.execute(_ENDED, {"job_ids": job_ids})).all()
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        now = clock.now().isoformat().replace("+00:00", "Z")
         messages = [self._message(row, now) for row in rows if _is_told(row)]
         if not messages:
             return lambda: None

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from framework_m.core import clock
 from framework_m.core.errors import ConfigurationError
 from framework_m.core.interfaces.unit_of_work import current_unit_of_work
 from framework_m.core.jobs.keeping import age_of, checked_days
@@ -93,7 +94,7 @@ class Retention:
         self, status: JobStatus, age: timedelta
     ) -> AsyncIterator[tuple[Sequence[OldJob], float]]:
         """All of this status and age, some at a time, and how far that has come."""
-        until = datetime.now(UTC) - age
+        until = clock.now() - age
         first: OldJob | None = None
         last: OldJob | None = None
         while found := await self._jobs.find_old(

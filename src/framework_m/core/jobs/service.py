@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from framework_m.core import clock
 from framework_m.core.causes import current_cause
 from framework_m.core.errors import JobEndedError, JobNotEndedError, JobNotFoundError
 from framework_m.core.identity import User, acting_user
@@ -267,5 +267,5 @@ def _call(
 def _dispatch(job: NewJob) -> Dispatch:
     due_at = job.due_at
     if job.delay is not None:
-        due_at = datetime.now(UTC) + job.delay
+        due_at = clock.now() + job.delay
     return Dispatch(job.job_id, job.job_name, job.queue, job.priority, due_at=due_at)
