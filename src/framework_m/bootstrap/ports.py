@@ -14,7 +14,7 @@ from framework_m.adapters.db.engine import Database
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.tables import Tables
-from framework_m.adapters.jobs.broker import JobBrokerMixin
+from framework_m.adapters.jobs.broker import JobBroker
 from framework_m.adapters.jobs.ports import WorkerPorts
 from framework_m.adapters.jobs.worker import run_worker, worker
 from framework_m.core.access.gate import Gate
@@ -69,7 +69,10 @@ class Ports:
     units: UnitOfWorkFactory
     job_store: JobStore
     job_queue: JobQueueProtocol
-    broker: JobBrokerMixin
+    broker: JobBroker
+    """The application's own, which is there before and after the ports."""
+    job_streams: JetStreamBroker | None
+    """What carries jobs over NATS."""
     relay: Relay
     jobs: Jobs
     queues: Queues
@@ -159,24 +162,18 @@ class Ports:
 
     async def streams(self) -> Sequence[StreamReport]:
         """The streams in use: subjects, retention, purpose, and what has drifted."""
-        if self.nats is None:
+        if self.job_streams is None:
             return []
-        broker = cast("JetStreamBroker", self.broker)
         bus = cast("NatsEventBusAdapter", self.events.bus)
-        return [*await broker.report_streams(), await bus.report_stream()]
+        return [*await self.job_streams.report_streams(), await bus.report_stream()]
 
     def worker(self, order: QueueOrder | None = None) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts."""
-        return worker(self._bound_worker_ports(), order)
+        return worker(self._worker_ports(), order)
 
     async def run_worker(self, stop: asyncio.Event, order: QueueOrder | None = None) -> None:
         """The same until `stop`."""
-        await run_worker(self._bound_worker_ports(), stop, order)
-
-    def _bound_worker_ports(self) -> WorkerPorts:
-        ports = self._worker_ports()
-        self.broker.bind(ports)
-        return ports
+        await run_worker(self._worker_ports(), stop, order)
 
     def _worker_ports(self) -> WorkerPorts:
         settings = self.settings
@@ -186,7 +183,6 @@ class Ports:
             queue=self.job_queue,
             broker=self.broker,
             relay=self.relay,
-            enqueue=self.jobs.enqueue_as,
             services=self,
             lease_store=self._lease_store,
             lease=timedelta(seconds=settings.lease),

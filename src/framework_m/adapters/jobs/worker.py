@@ -26,10 +26,13 @@ async def run_worker(
     ports: WorkerPorts, stop: asyncio.Event, order: QueueOrder | None = None
 ) -> None:
     """Run jobs until `stop`; then let running ones end within the grace and give back the rest."""
-    broker = ports.broker
-    broker.is_worker_process = True
+    async with ports.broker.working():
+        await _work(ports, stop, order)
+
+
+async def _work(ports: WorkerPorts, stop: asyncio.Event, order: QueueOrder | None) -> None:
     threads = ThreadPoolExecutor(max_workers=ports.concurrency, thread_name_prefix="job")
-    receiver = JobReceiver(broker, threads, max_async_tasks=ports.concurrency, order=order)
+    receiver = JobReceiver(ports, threads, order=order)
     interval = timedelta(seconds=ports.sweep_interval)
     rescuer = Rescuer(
         ports.store,
@@ -53,7 +56,6 @@ async def run_worker(
         await asyncio.gather(*sweeps)
         # A thread cannot be stopped; whoever owns the process decides whether to wait for it.
         threads.shutdown(wait=False, cancel_futures=True)
-        await broker.shutdown()
 
 
 @contextlib.asynccontextmanager
