@@ -153,18 +153,25 @@ class JobBroker(AsyncBroker):
 
         Raises what `app.enqueue` does; ArgumentError for labels that make no sense, too.
         """
-        jobs = self.jobs()
-        job = jobs.registry.get(self._named.get(message.task_name, message.task_name))
+        call, cause = self._call(message), current_cause()
+        trace = traceparent(str(message.labels.get("traceparent"))) or cause.trace_context
+        with caused_by(replace(cause, trace_context=trace)):
+            return await self.jobs().enqueue_as(call, message.task_id)
+
+    def require_sound(self, message: TaskiqMessage) -> None:
+        """Raises what `enqueue` would, less what only the database knows."""
+        call = self._call(message)
+        arguments = self.jobs().registry.get(call.job_name).arguments
+        arguments.dump(arguments.bind(call.args, call.kwargs))
+
+    def _call(self, message: TaskiqMessage) -> JobCall[Any]:
+        registry = self.jobs().registry
+        job = registry.get(self._named.get(message.task_name, message.task_name))
         if not is_uuid(message.task_id):
             problem = FieldError("task_id", "must be a UUID, in lower case and with hyphens")
             raise ArgumentError(job.name, [problem])
-        labels = labels_of(message)
-        options = options_of(job, labels, jobs.registry.default_retries)
-        call: JobCall[Any] = JobCall(job.name, tuple(message.args), message.kwargs, options)
-        cause = current_cause()
-        trace = traceparent(str(labels.get("traceparent"))) or cause.trace_context
-        with caused_by(replace(cause, trace_context=trace)):
-            return await jobs.enqueue_as(call, message.task_id)
+        options = options_of(job, labels_of(message), registry.default_retries)
+        return JobCall(job.name, tuple(message.args), message.kwargs, options)
 
     # --- working
 

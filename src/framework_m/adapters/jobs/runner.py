@@ -90,8 +90,9 @@ class JobRunner:
         target = _noting_its_end(self._target(job, run), run, {} if own is None else {own: context})
         result = await self._run_target(target, message)
         run.is_over = True
-        run.told = message, result
         await self._middlewares.after(message, result)
+        if not isinstance(result.error, NoResultError):
+            run.told = message, result
         if running.is_requeued and isinstance(result.error, NoResultError):
             return execution.raised(job, claim, Snooze(after=_AT_ONCE))
         return _outcome_of(job, run, result)

@@ -65,6 +65,9 @@ class JobKicker(AsyncKicker[Any, Any]):
         Raises what `app.enqueue` does.
         """
         message = self._prepare_message(*args, **kwargs)
+        if self.broker.middlewares:
+            # Before any of them: what pre_send begins, only post_send ends.
+            self.broker.require_sound(message)
         for middleware in self.broker.middlewares:
             if type(middleware).pre_send is not TaskiqMiddleware.pre_send:
                 message = await maybe_awaitable(middleware.pre_send(message))
