@@ -36,6 +36,7 @@ from framework_m.core.errors import (
     JobNotEndedError,
     UnknownJobError,
 )
+from framework_m.settings import Backend
 from tests.support.harness import Harness
 
 Declare = Callable[[str, FrameworkM], None]
@@ -517,7 +518,7 @@ class TestEnding:
 
 
 def test_the_broker_is_there_before_the_application_is_open() -> None:
-    app = FrameworkM(settings=Settings(backend="memory"))
+    app = FrameworkM(settings=Settings(backend=Backend.MEMORY))
     assert isinstance(app.broker, JobBroker)
     assert app.broker is app.broker
 
