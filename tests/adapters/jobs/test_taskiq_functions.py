@@ -213,10 +213,10 @@ class TestFinding:
         async with app, app.worker():
 
             @app.broker.task(name="latecomer")
-            async def latecomer() -> str:
-                return "in time"
+            async def latecomer(word: Annotated[str, TaskiqDepends(lambda: "time")]) -> str:
+                return f"in {word}"
 
-            assert (await result_of(await latecomer.kiq())).return_value == "in time"
+            assert (await result_of(await ask(latecomer))).return_value == "in time"
             handle = await app.jobs.function("latecomer").options(delay=0.01).enqueue()
             assert await handle.result(timeout=20) == "in time"
 
@@ -251,6 +251,20 @@ class TestFinding:
             assert add is not None
             assert (await result_of(await add.kiq(1, b=5))).return_value == 6
         assert app.broker.find_task("no such") is None
+
+    async def test_one_whose_name_is_taken_is_not_declared(self, app: FrameworkM) -> None:
+        @app.broker.task(name="taken")
+        async def first() -> str:
+            return "first"
+
+        async with app, app.worker():
+            with pytest.raises(DuplicateJobError):
+
+                @app.broker.task(name="taken")
+                async def second() -> None: ...
+
+            assert (await result_of(await first.kiq())).return_value == "first"
+            assert app.broker.find_task("taken") is first
 
     async def test_a_function_that_a_worker_does_not_know_is_parked(
         self, sqlite: Harness, app: FrameworkM
@@ -306,6 +320,16 @@ class TestAsking:
         assert (own.queue, own.priority, own.max_attempts) == ("mail", 3, 6)
         assert (own.scheduled_at - own.enqueued_at).total_seconds() == pytest.approx(30)
         assert own.status is JobStatus.SCHEDULED
+
+    async def test_labels_that_are_none_say_nothing(self, app: FrameworkM) -> None:
+        @app.broker.task(queue="mail")
+        async def labelled() -> None: ...
+
+        nothing: Any = {"queue": None, "delay": None}
+        async with app:
+            await labelled.kicker().with_labels(**nothing).kiq()
+            [record] = await app.jobs.list()
+        assert (record.queue, record.status) == ("mail", JobStatus.QUEUED)
 
     @pytest.mark.parametrize(
         ("labels", "field"),

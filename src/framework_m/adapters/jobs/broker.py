@@ -14,7 +14,8 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 
-from taskiq import AsyncBroker, TaskiqMessage
+from taskiq import AsyncBroker, Context, TaskiqMessage, TaskiqState
+from taskiq_dependencies import DependencyGraph
 
 from framework_m.adapters.jobs.middlewares import require_fit
 from framework_m.adapters.jobs.roles import Roles
@@ -25,18 +26,19 @@ from framework_m.adapters.jobs.taskiq_results import JobResults
 from framework_m.core.causes import caused_by, current_cause, traceparent
 from framework_m.core.errors import ArgumentError, ConfigurationError, FieldError
 from framework_m.core.ids import is_uuid, uuid7
+from framework_m.core.jobs.context import JobContext
 from framework_m.core.jobs.function import JobCall
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from taskiq import AsyncTaskiqDecoratedTask, BrokerMessage
     from taskiq.abc.result_backend import AsyncResultBackend
 
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.queue_order import WantedQueues
-    from framework_m.core.jobs.registry import JobRegistry
+    from framework_m.core.jobs.registry import JobRegistry, RegisteredJob
     from framework_m.core.jobs.service import Jobs
 
 RECEIVER = "framework_m.adapters.jobs.taskiq_worker:WorkerReceiver"
@@ -104,10 +106,10 @@ class JobBroker(AsyncBroker):
             )
 
     def _register_task(self, task_name: str, task: AsyncTaskiqDecoratedTask[Any, Any]) -> None:
-        super()._register_task(task_name, task)
-        self._decorated.append(task)
         if self._registry is not None:
             self._adopt_one(self._registry, task)
+        super()._register_task(task_name, task)
+        self._decorated.append(task)
 
     def find_task(self, task_name: str) -> AsyncTaskiqDecoratedTask[Any, Any] | None:
         """A function of this application, also one decorated with `@job`."""
@@ -214,6 +216,20 @@ class JobBroker(AsyncBroker):
     @custom_dependency_context.setter
     def custom_dependency_context(self, context: dict[Any, Any]) -> None:
         self._dependency_context = context
+
+    @contextlib.asynccontextmanager
+    async def injected(
+        self, job: RegisteredJob, context: JobContext, arguments: Mapping[str, Any]
+    ) -> AsyncIterator[dict[str, Any]]:
+        """What a worker would inject into the function, for one call of it in the block."""
+        message = TaskiqMessage.model_construct(
+            task_id=context.job_id, task_name=job.name, labels={}, args=[], kwargs=dict(arguments)
+        )
+        known = {**self.custom_dependency_context, TaskiqState: self.state}
+        known |= {JobContext: context, Context: Context(message, self)}
+        graph = DependencyGraph(job.function.function)
+        async with graph.async_ctx(known, self.dependency_overrides or None) as resolver:
+            yield await resolver.resolve_kwargs()
 
     def add_dependency_context(self, new_ctx: dict[Any, Any]) -> None:
         self._dependency_context.update(new_ctx)

@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Executor
 
+    from taskiq import TaskiqMessage, TaskiqResult
+
     from framework_m.adapters.jobs.ports import WorkerPorts
     from framework_m.core.interfaces.job_queue import Delivery
     from framework_m.core.interfaces.job_store import Claim, FinishedRun, Watched
     from framework_m.core.jobs.queue_order import QueueOrder
+    from framework_m.core.jobs.registry import RegisteredJob
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +77,7 @@ class JobReceiver(Receiver):
             log_lines=self._ports.log_lines,
         )
         self._runner = JobRunner(
-            ports, self._recorder, self._threads, self._processes, self.run_task
+            ports, self._recorder, self._threads, self._processes, self._run_target
         )
 
     def _prepare_task(self, name: str, handler: Callable[..., Any]) -> None:
@@ -86,6 +89,14 @@ class JobReceiver(Receiver):
             raise ConfigurationError(
                 f"job {name!r}: its dependencies cannot be resolved ({told})"
             ) from error
+
+    async def _run_target(
+        self, job: RegisteredJob, target: Callable[..., Any], message: TaskiqMessage
+    ) -> TaskiqResult[Any]:
+        """taskiq's way to run a function; the target is that function, wrapped."""
+        if job.name not in self.known_tasks:  # declared after this worker began
+            self._prepare_task(job.name, job.function.function)
+        return await self.run_task(target, message)
 
     async def listen(self, finish_event: asyncio.Event) -> None:
         """Run jobs until `finish_event`, then stop gracefully."""

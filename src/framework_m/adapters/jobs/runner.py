@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.registry import RegisteredJob
 
     RunTarget = Callable[
-        [Callable[..., Awaitable[Any]], TaskiqMessage], Awaitable[TaskiqResult[Any]]
+        [RegisteredJob, Callable[..., Awaitable[Any]], TaskiqMessage], Awaitable[TaskiqResult[Any]]
     ]
 
 _AT_ONCE = 0.001
@@ -88,7 +88,7 @@ class JobRunner:
         message = await self._middlewares.before(self._message(run, values))
         own = job.arguments.context_parameter
         target = _noting_its_end(self._target(job, run), run, {} if own is None else {own: context})
-        result = await self._run_target(target, message)
+        result = await self._run_target(job, target, message)
         run.is_over = True
         await self._middlewares.after(message, result)
         if not isinstance(result.error, NoResultError):

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from taskiq.labels import LabelType
+
 from framework_m.core.errors import ArgumentError, FieldError
 from framework_m.core.jobs.options import RunOptions, delay_of, is_queue_name
 from framework_m.core.jobs.priority import priority_of
@@ -81,7 +83,7 @@ def labels_of(message: TaskiqMessage) -> dict[str, Any]:
     """A message's labels as what they were: on their way they are texts."""
     copy = message.model_copy(update={"labels": dict(message.labels)})
     copy.parse_labels()
-    return copy.labels
+    return {k: v for k, v in copy.labels.items() if not _was_none(message, k)}
 
 
 def labels_of_run(declared: Mapping[str, Any], claim: Claim) -> dict[str, Any]:
@@ -98,6 +100,12 @@ def labels_of_run(declared: Mapping[str, Any], claim: Claim) -> dict[str, Any]:
     if claim.cause.trace_context is not None:
         kept["traceparent"] = claim.cause.trace_context
     return kept
+
+
+def _was_none(message: TaskiqMessage, label: str) -> bool:
+    """taskiq writes None as a text, which could be anything's name."""
+    types = message.labels_types or {}
+    return message.labels[label] == "None" and types.get(label) == LabelType.ANY
 
 
 def _queue(labels: Mapping[str, Any]) -> str | None:
