@@ -27,6 +27,7 @@ from taskiq.exceptions import NoResultError, ResultGetError, ResultIsReadyError
 
 from framework_m import FrameworkM, JobContext, JobStatus, Settings, acting_as, job
 from framework_m.adapters.jobs.broker import JobBroker
+from framework_m.cli.local import run_here
 from framework_m.core.errors import (
     ArgumentError,
     ConfigurationError,
@@ -251,6 +252,17 @@ class TestFinding:
             assert add is not None
             assert (await result_of(await add.kiq(1, b=5))).return_value == 6
         assert app.broker.find_task("no such") is None
+
+    async def test_it_can_be_called_here_and_now(self, app: FrameworkM) -> None:
+        @app.broker.task(name="called")
+        async def called(
+            ctx: JobContext, n: int, context: Annotated[Context, TaskiqDepends()]
+        ) -> str:
+            assert context.message.task_id == ctx.job_id
+            return f"{context.message.task_name} {n}"
+
+        async with app:
+            assert await run_here(app, app.registry.get("called"), {"n": 1}) == "called 1"
 
     async def test_one_whose_name_is_taken_is_not_declared(self, app: FrameworkM) -> None:
         @app.broker.task(name="taken")
