@@ -76,6 +76,7 @@ class Role:
             raise
         except Exception as error:
             self.holders -= 1
+            logger.exception("%s failed", self._start.value)
             told = f"{type(error).__name__}: {error}"
             raise ConfigurationError(f"{self._start.value} failed ({told})") from error
         except BaseException:

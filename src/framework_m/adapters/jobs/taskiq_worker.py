@@ -74,6 +74,7 @@ class WorkerReceiver(Receiver):
         else:
             self._host.change_settings(**self._settings)
         await self._host.run_worker(finish_event, self._order)
+        await finish_event.wait()  # a worker that ends by itself would be started again by taskiq
         if self.on_exit is not None:
             self.on_exit(self)
 
