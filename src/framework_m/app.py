@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from framework_m.core.discovery import home_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+    from framework_m.adapters.jobs.broker import JobBroker
     from framework_m.bootstrap import Ports
     from framework_m.core.access.gate import Gate
     from framework_m.core.events.service import Events
@@ -73,6 +75,7 @@ class FrameworkM:
         self._registry: JobRegistry | None = None
         self._doctypes: DocTypeRegistry | None = None
         self._handlers: HandlerRegistry | None = None
+        self._broker: JobBroker | None = None
         self._ports: Ports | None = None
         self._openings = 0
         self._asgi: Litestar | None = None
@@ -126,8 +129,30 @@ class FrameworkM:
                 built_in=BUILT_IN_JOBS,
             )
             registry.discover(self.modules)
+            if self._broker is not None or "taskiq" in sys.modules:
+                self.broker.adopt(registry)  # without taskiq, nothing was decorated with it
             self._registry = registry
         return self._registry
+
+    @property
+    def broker(self) -> JobBroker:
+        """The application's own taskiq broker; there before the application is open.
+
+        For what is written for taskiq: `@app.broker.task`, `add_middlewares`, `on_event`,
+        dependencies. Its workers are this application's, its results the jobs' records.
+        """
+        if self._broker is None:
+            from framework_m.bootstrap import application_broker  # noqa: PLC0415 - loads taskiq
+
+            self._broker = application_broker(self)
+            if self._registry is not None:
+                self._broker.adopt(self._registry)
+        return self._broker
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has its ports."""
+        return self._ports is not None
 
     @property
     def doctypes(self) -> DocTypeRegistry:
@@ -227,16 +252,19 @@ class FrameworkM:
         if self._openings == 0:
             from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
 
+            self.broker.require_fit()
             self._ports = bootstrap(
                 self.settings,
                 self.registry,
                 self.doctypes,
                 self.handlers,
                 home_of(self.modules),
+                self.broker,
                 engine=self._engine,
             )
             for job in self.registry:
                 job.function.opened(self._ports.jobs)
+            self.broker.opened(self._ports.jobs)
         self._openings += 1
         return self
 
@@ -245,6 +273,7 @@ class FrameworkM:
         if self._openings:
             return
         ports, self._ports = self.ports, None
+        self.broker.closed()
         for job in self.registry:
             job.function.closed(ports.jobs)
         await ports.close()
@@ -377,7 +406,7 @@ class FrameworkM:
 
         Event handlers without a group hear events meanwhile.
         """
-        async with self, self._sweeping(), self.ports.handlers.broadcasts():
+        async with self, self._sweeping(), self.ports.handlers.broadcasts(), self.broker.serving():
             yield
 
     @contextlib.asynccontextmanager

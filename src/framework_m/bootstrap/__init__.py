@@ -28,6 +28,7 @@ from framework_m.adapters.db.unit_of_work import UnitsOfWork
 from framework_m.adapters.db.worker_store import DatabaseWorkerStore
 from framework_m.adapters.events.bus import BusOptions
 from framework_m.adapters.events.choice import OverNats, choose
+from framework_m.adapters.jobs.broker import BrokerHost, JobBroker
 from framework_m.adapters.jobs.database import notify_channel
 from framework_m.bootstrap.ports import Ports
 from framework_m.bootstrap.transport import shown_nats, stream_limits, transport
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.jobs.registry import JobRegistry
 
-__all__ = ["Ports", "asgi", "bootstrap", "safe_url", "shown_nats"]
+__all__ = ["Ports", "application_broker", "asgi", "bootstrap", "safe_url", "shown_nats"]
 
 _RESERVED_CONNECTIONS = 3
 """Claims, outcomes and a sweep at once."""
@@ -72,11 +73,13 @@ def bootstrap(
     doctypes: DocTypeRegistry,
     handlers: HandlerRegistry,
     home: Path,
+    broker: JobBroker,
     *,
     engine: AsyncEngine | None = None,
 ) -> Ports:
     """Choose and wire the adapters. Connects to nothing yet.
 
+    broker: the application's own, which outlives the ports.
     engine: one that the application has already, instead of one of our own.
     """
     database = _database(settings, engine)
@@ -115,7 +118,8 @@ def bootstrap(
         units=units,
         job_store=store,
         job_queue=way.queue,
-        broker=way.broker,
+        broker=broker,
+        job_streams=way.streams,
         relay=relay,
         jobs=jobs,
         queues=Queues(queue_store, units, repositories, registry),
@@ -183,6 +187,11 @@ def _events(settings: Settings, reserved: Database, nats: NatsConnection | None)
         over = OverNats(nats, settings.nats_prefix, stream_limits(settings))
     in_memory = settings.effective_backend is Backend.MEMORY
     return choose(options, reserved, in_memory=in_memory, nats=over)
+
+
+def application_broker(host: BrokerHost) -> JobBroker:
+    """The taskiq broker of an application, whether it is open or not."""
+    return JobBroker(host)
 
 
 def asgi(application: ApplicationProtocol) -> Litestar:

@@ -14,7 +14,7 @@ from framework_m.adapters.db.engine import Database
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.tables import Tables
-from framework_m.adapters.jobs.broker import JobBrokerMixin
+from framework_m.adapters.jobs.broker import JobBroker
 from framework_m.adapters.jobs.ports import WorkerPorts
 from framework_m.adapters.jobs.worker import run_worker, worker
 from framework_m.core.access.gate import Gate
@@ -77,7 +77,10 @@ class Ports:
     units: UnitOfWorkFactory
     job_store: JobStore
     job_queue: JobQueueProtocol
-    broker: JobBrokerMixin
+    broker: JobBroker
+    """The application's own, which is there before and after the ports."""
+    job_streams: JetStreamBroker | None
+    """What carries jobs over NATS."""
     relay: Relay
     jobs: Jobs
     queues: Queues
@@ -170,17 +173,16 @@ class Ports:
 
     async def streams(self) -> Sequence[StreamReport]:
         """The streams in use: subjects, retention, purpose, and what has drifted."""
-        if self.nats is None:
+        if self.job_streams is None:
             return []
-        broker = cast("JetStreamBroker", self.broker)
         bus = cast("NatsEventBusAdapter", self.events.bus)
-        return [*await broker.report_streams(), await bus.report_stream()]
+        return [*await self.job_streams.report_streams(), await bus.report_stream()]
 
     def worker(
         self, order: QueueOrder | None = None, *, drained: asyncio.Event | None = None
     ) -> AbstractAsyncContextManager[None]:
         """A worker in this process, for as long as the block lasts, or until it has drained."""
-        return worker(self._bound_worker_ports(), order, drained=drained)
+        return worker(self._worker_ports(), order, drained=drained)
 
     async def run_worker(
         self,
@@ -193,7 +195,7 @@ class Ports:
     ) -> int:
         """The same until `stop`, or until there is nothing left to do; how many runs it began."""
         return await run_worker(
-            self._bound_worker_ports(), stop, order, name=name, until=until, drained=drained
+            self._worker_ports(), stop, order, name=name, until=until, drained=drained
         )
 
     def emptiness(self) -> Emptiness:
@@ -215,11 +217,6 @@ class Ports:
     def _order(self) -> QueueOrder:
         return self.settings.queue_order or QueueOrder.of(self.jobs.registry.queues)
 
-    def _bound_worker_ports(self) -> WorkerPorts:
-        ports = self._worker_ports()
-        self.broker.bind(ports)
-        return ports
-
     def _worker_ports(self) -> WorkerPorts:
         settings = self.settings
         return WorkerPorts(
@@ -228,7 +225,6 @@ class Ports:
             queue=self.job_queue,
             broker=self.broker,
             relay=self.relay,
-            enqueue=self.jobs.enqueue_as,
             services=self,
             lease_store=self._lease_store,
             lease=timedelta(seconds=settings.lease),

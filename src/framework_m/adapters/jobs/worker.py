@@ -8,7 +8,7 @@ import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framework_m import __version__
 from framework_m.adapters.jobs.calls import MOST_THREADS
@@ -23,7 +23,7 @@ from framework_m.core.jobs.run_log import logging_heard
 from framework_m.core.outage import Outage, every
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from framework_m.adapters.jobs.ports import WorkerPorts
     from framework_m.core.jobs.emptiness import Emptiness
@@ -51,54 +51,70 @@ async def run_worker(
     until: stop also when nothing is left to do. How many runs it has begun.
     drained: set when it begins to drain.
     """
-    broker = ports.broker
-    broker.is_worker_process = True
+    async with ports.broker.working(), _followed(stop) as over:
+        return await _work(ports, over, order, name, until, drained or asyncio.Event())
+
+
+async def _work(
+    ports: WorkerPorts,
+    stop: asyncio.Event,
+    order: QueueOrder | None,
+    name: str | None,
+    until: Emptiness | None,
+    drained: asyncio.Event,
+) -> int:
     most_threads = min(ports.concurrency, MOST_THREADS)
     threads = ThreadPoolExecutor(max_workers=most_threads, thread_name_prefix="job")
-    receiver = JobReceiver(
-        broker, threads, max_async_tasks=ports.concurrency, order=order, name=name
-    )
-    over = asyncio.Event()
-    following = asyncio.create_task(_follow(stop, over), name="stop")
-    interval = timedelta(seconds=ports.sweep_interval)
+    receiver = JobReceiver(ports, threads, order=order, name=name)
+    gone = asyncio.Event()
+    heartbeat = _heartbeat(ports, receiver, drained)
+    beside = [heartbeat.run(stop, gone), *_sweeps(ports, stop)]
+    if until is not None:
+        beside.append(_stop_when_empty(until, receiver, stop))
+    running = [asyncio.create_task(part, name="worker's") for part in beside]
+    try:
+        with logging_heard():
+            await receiver.listen(stop)
+    finally:
+        stop.set()
+        gone.set()
+        await asyncio.gather(*running)
+        # A thread cannot be stopped; whoever owns the process decides whether to wait for it.
+        threads.shutdown(wait=False, cancel_futures=True)
+    return receiver.begun
+
+
+def _sweeps(ports: WorkerPorts, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
     rescuer = Rescuer(
         ports.store,
         ports.relay,
         lease=ports.lease,
-        interval=interval,
+        interval=timedelta(seconds=ports.sweep_interval),
         max_rescues=ports.max_rescues,
     )
     unparker = Unparker(ports.store, ports.relay, ports.registry)
-    sweeps = [
-        asyncio.create_task(every(ports.sweep_interval, sweep, over, who=name), name=name)
-        for name, sweep in (("rescue", rescuer.sweep), ("parked jobs", unparker.sweep))
-    ]
     opener = GateOpener(ports.store, ports.relay, ports.sweep_interval)
-    sweeps.append(asyncio.create_task(opener.run(over), name="gates"))
-    gone = asyncio.Event()
-    heartbeat = _heartbeat(ports, receiver, drained or asyncio.Event())
-    beating = asyncio.create_task(heartbeat.run(over, gone), name="heartbeat")
-    if until is not None:
-        looking = _stop_when_empty(until, receiver, over)
-        sweeps.append(asyncio.create_task(looking, name="emptiness"))
+    return [
+        every(ports.sweep_interval, rescuer.sweep, stop, who="rescue"),
+        every(ports.sweep_interval, unparker.sweep, stop, who="parked jobs"),
+        opener.run(stop),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def _followed(stop: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+    """Set when `stop` is. That one is not ours to set: others may wait for it."""
+    own = asyncio.Event()
+
+    async def follow() -> None:
+        await stop.wait()
+        own.set()
+
+    following = asyncio.create_task(follow(), name="stop")
     try:
-        with logging_heard():
-            await receiver.listen(over)
+        yield own
     finally:
-        over.set()
         following.cancel()
-        gone.set()
-        await asyncio.gather(*sweeps, beating)
-        # A thread cannot be stopped; whoever owns the process decides whether to wait for it.
-        threads.shutdown(wait=False, cancel_futures=True)
-        await broker.shutdown()
-    return receiver.begun
-
-
-async def _follow(stop: asyncio.Event, over: asyncio.Event) -> None:
-    """The caller's event is not ours to set: others may wait for it."""
-    await stop.wait()
-    over.set()
 
 
 def _heartbeat(ports: WorkerPorts, receiver: JobReceiver, drained: asyncio.Event) -> Heartbeat:

@@ -86,11 +86,8 @@ class Jobs:
         """The same for many runs."""
         return await self._insert_in(unit, [self._new(call) for call in calls])
 
-    async def enqueue_as(
-        self, job_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: str
-    ) -> JobHandle[Any]:
-        """Ask for a run by name under an id that was chosen elsewhere."""
-        call: JobCall[Any] = JobCall(job_name, tuple(args), kwargs)
+    async def enqueue_as(self, call: JobCall[Any], job_id: str) -> JobHandle[Any]:
+        """Ask for a run under an id that was chosen elsewhere."""
         [handle] = await self._insert([self._new(call, job_id)])
         return handle
 
