@@ -14,6 +14,7 @@ import pytest
 
 from framework_m import JobStatus
 from framework_m.cli.main import main
+from framework_m.cli.supervisor import longest_wait
 from tests.support import jobs
 from tests.support.harness import Harness, until
 from tests.support.processes import M, WorkerProcess, worker_process
@@ -186,6 +187,11 @@ def test_what_no_restart_would_mend_ends_all_processes(
     assert ended.returncode == 2
     assert ended.stderr.count("wrong since") == 1
     assert "another starts" not in ended.stderr
+
+
+def test_what_goes_on_to_crash_starts_later_each_time() -> None:
+    waits = [longest_wait(crashes) for crashes in (1, 5, 6, 7, 10, 12, 5000)]
+    assert waits == [1, 1, 2, 4, 32, 60, 60]
 
 
 async def test_what_crashes_is_started_again(

@@ -15,12 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+_QUICK = 5
+"""Crashes after which the next process waits no longer than after the first: a job that kills its
+workers is found out within as many, and others are not to wait for that.
+"""
 _LIVED = 60.0
 """Seconds after which a process has lived, and the next to crash is the first again."""
 
 
+def longest_wait(crashes: int) -> float:
+    """Seconds until the next process starts, at most, after so many crashes in a row."""
+    doublings = min(max(0, crashes - _QUICK), 10)
+    return min(_LONGEST_WAIT, _FIRST_WAIT * 2**doublings)
+
+
 class Supervisor:
-    """Starts again what crashes, later each time.
+    """Starts again what crashes; what goes on to crash, later each time.
 
     One that ends well has nothing to do any more. Called wrongly, or not able to begin, each would
     end as the first did: so the first one begins alone, and says what is wrong once.
@@ -68,7 +78,7 @@ class Supervisor:
             self._first_is_up.set()
 
     async def _wait(self, child: Child, status: int, crashes: int) -> None:
-        ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (crashes - 1))
+        ceiling = longest_wait(crashes)
         seconds = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter
         told = f"worker process {child.pid} ended with {how_it_ended(status)}"
         complain(f"{told}; another starts in {seconds:.1f} s")

@@ -151,7 +151,7 @@ def _work(app: FrameworkM, order: QueueOrder, *, burst: bool, in_full: bool) -> 
             say(banner(app, queues=str(order), worker=name, health=listener))
         else:
             at = f", health at {url_of(listener)}" if listener is not None else ""
-            say(f"worker {name}{at}")
+            say(f"worker {name} serves {order}{at}")
         say_up(folders(app))
         run(_run(app, order, name, listener, burst=burst))
     return leave_threads_behind(DONE)
