@@ -11,17 +11,16 @@ from framework_m.core.discovery import home_of
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.doctypes.built_in import BUILT_IN
 from framework_m.core.doctypes.registry import DocTypeRegistry
-from framework_m.core.errors import ConfigurationError, UnavailableError
+from framework_m.core.errors import ConfigurationError
 from framework_m.core.events.registry import HandlerRegistry
 from framework_m.core.interfaces.application import Check, WebOptions
 from framework_m.core.jobs.built_in import BUILT_IN as BUILT_IN_JOBS
 from framework_m.core.jobs.queue_order import WantedQueues, order_of
 from framework_m.core.jobs.registry import JobRegistry
-from framework_m.core.outage import Outage, every
 from framework_m.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from litestar import Litestar
     from pydantic import BaseModel
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
-
-_PRUNING_INTERVAL = 60.0
 
 
 class FrameworkM:
@@ -330,9 +327,7 @@ class FrameworkM:
         order = order_of(queues)
         async with self:
             await self.wait_until_ready()
-            drained = asyncio.Event()
-            working = self.ports.worker(order, drained=drained)
-            async with self._sweeping(), self._handling(drained), working:
+            async with self.ports.worker(order):
                 yield
 
     async def run_worker(
@@ -348,9 +343,7 @@ class FrameworkM:
         async with self:
             await self.wait_until_ready(stop)
             if not stop.is_set():
-                drained = asyncio.Event()
-                async with self._sweeping(), self._handling(drained):
-                    await self.ports.run_worker(stop, order, name, drained=drained)
+                await self.ports.run_worker(stop, order, name)
 
     async def run_until_empty(
         self,
@@ -371,10 +364,7 @@ class FrameworkM:
             await self.wait_until_ready(stop)
             if stop.is_set() or await self.ports.is_empty(order):
                 return 0
-            drained = asyncio.Event()
-            async with self._sweeping(), self._handling(drained):
-                until = self.ports.emptiness()
-                return await self.ports.run_worker(stop, order, name, until=until, drained=drained)
+            return await self.ports.run_worker(stop, order, name, until=self.ports.emptiness())
 
     async def migrate(self) -> None:
         """Bring the database's schema to this version. Raises UnavailableError."""
@@ -383,17 +373,7 @@ class FrameworkM:
 
     async def wait_until_ready(self, stop: asyncio.Event | None = None) -> None:
         """Return when the database answers and has this version's schema, or at `stop`."""
-        stop = stop or asyncio.Event()
-        outage = Outage("start")
-        while not stop.is_set():
-            try:
-                await self.ports.require_schema()
-                await self.ports.start()
-            except UnavailableError as error:
-                await outage.wait(error, stop)
-                continue
-            outage.over()
-            return
+        await self.ports.wait_until_ready(stop or asyncio.Event())
 
     async def readiness(self) -> Sequence[Check]:
         if self._ports is None:
@@ -406,43 +386,5 @@ class FrameworkM:
 
         Event handlers without a group hear events meanwhile.
         """
-        async with self, self._sweeping(), self.ports.handlers.broadcasts(), self.broker.serving():
+        async with self, self.ports.serving():
             yield
-
-    @contextlib.asynccontextmanager
-    async def _handling(self, drained: asyncio.Event) -> AsyncIterator[None]:
-        """What a worker does for events, until it is drained."""
-        async with contextlib.AsyncExitStack() as handling:
-            await handling.enter_async_context(self.ports.handlers.broadcasts())
-            await handling.enter_async_context(self.ports.handlers.groups())
-            leaving = asyncio.create_task(_close_on(drained, handling), name="event handlers")
-            try:
-                yield
-            finally:
-                drained.set()
-                await leaving
-
-    @contextlib.asynccontextmanager
-    async def _sweeping(self) -> AsyncIterator[None]:
-        stop = asyncio.Event()
-        sweeping = asyncio.create_task(self._sweep_until(stop), name="relay")
-        try:
-            yield
-        finally:
-            stop.set()
-            await sweeping
-
-    async def _sweep_until(self, stop: asyncio.Event) -> None:
-        await self.wait_until_ready(stop)
-        ports, interval = self.ports, self.settings.sweep_interval
-        relay: Callable[[], Any] = ports.relay.sweep
-        await asyncio.gather(
-            every(interval, relay, stop, who="relay"),
-            every(interval, ports.event_relay.sweep, stop, who="event relay"),
-            every(_PRUNING_INTERVAL, ports.prune_events, stop, who="pruning of events"),
-        )
-
-
-async def _close_on(event: asyncio.Event, stack: contextlib.AsyncExitStack) -> None:
-    await event.wait()
-    await stack.aclose()

@@ -32,6 +32,7 @@ from framework_m.core.jobs.queues import Queues
 from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.jobs.workers import Workers
+from framework_m.core.outage import Outage, every
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Settings
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=DocType)
 
 _PRUNED_AT_ONCE = 1000
+_PRUNING_INTERVAL = 60.0
 _UNLIMITED = 1_000_000
 """Jobs at once: more than any process can hold."""
 
@@ -117,6 +119,58 @@ class Ports:
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
         return self.units.session()
+
+    async def wait_until_ready(self, stop: asyncio.Event) -> None:
+        """Start once the database answers and has this version's schema; return, or at `stop`."""
+        outage = Outage("start")
+        while not stop.is_set():
+            try:
+                await self.require_schema()
+                await self.start()
+            except UnavailableError as error:
+                await outage.wait(error, stop)
+                continue
+            outage.over()
+            return
+
+    @contextlib.asynccontextmanager
+    async def handling(self, drained: asyncio.Event) -> AsyncIterator[None]:
+        """What a worker does for events, until it is drained."""
+        async with contextlib.AsyncExitStack() as handling:
+            await handling.enter_async_context(self.handlers.broadcasts())
+            await handling.enter_async_context(self.handlers.groups())
+            leaving = asyncio.create_task(_close_on(drained, handling), name="event handlers")
+            try:
+                yield
+            finally:
+                drained.set()
+                await leaving
+
+    @contextlib.asynccontextmanager
+    async def sweeping(self) -> AsyncIterator[None]:
+        """What every process does for what was committed and not handed over."""
+        stop = asyncio.Event()
+        sweeping = asyncio.create_task(self._sweep_until(stop), name="relay")
+        try:
+            yield
+        finally:
+            stop.set()
+            await sweeping
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """What a web process does beside serving."""
+        async with self.sweeping(), self.handlers.broadcasts(), self.broker.serving():
+            yield
+
+    async def _sweep_until(self, stop: asyncio.Event) -> None:
+        await self.wait_until_ready(stop)
+        interval = self.settings.sweep_interval
+        await asyncio.gather(
+            every(interval, self.relay.sweep, stop, who="relay"),
+            every(interval, self.event_relay.sweep, stop, who="event relay"),
+            every(_PRUNING_INTERVAL, self.prune_events, stop, who="pruning of events"),
+        )
 
     async def start(self) -> None:
         await self.job_queue.start()
@@ -178,11 +232,13 @@ class Ports:
         bus = cast("NatsEventBusAdapter", self.events.bus)
         return [*await self.job_streams.report_streams(), await bus.report_stream()]
 
-    def worker(
-        self, order: QueueOrder | None = None, *, drained: asyncio.Event | None = None
-    ) -> AbstractAsyncContextManager[None]:
+    @contextlib.asynccontextmanager
+    async def worker(self, order: QueueOrder | None = None) -> AsyncIterator[None]:
         """A worker in this process, for as long as the block lasts, or until it has drained."""
-        return worker(self._worker_ports(), order, drained=drained)
+        drained = asyncio.Event()
+        working = worker(self._worker_ports(), order, drained=drained)
+        async with self.sweeping(), self.handling(drained), working:
+            yield
 
     async def run_worker(
         self,
@@ -191,12 +247,11 @@ class Ports:
         name: str | None = None,
         *,
         until: Emptiness | None = None,
-        drained: asyncio.Event | None = None,
     ) -> int:
         """The same until `stop`, or until there is nothing left to do; how many runs it began."""
-        return await run_worker(
-            self._worker_ports(), stop, order, name=name, until=until, drained=drained
-        )
+        drained, ports = asyncio.Event(), self._worker_ports()
+        async with self.sweeping(), self.handling(drained):
+            return await run_worker(ports, stop, order, name=name, until=until, drained=drained)
 
     def emptiness(self) -> Emptiness:
         return Emptiness(self.job_store, self.event_relay, self.handlers)
@@ -247,3 +302,8 @@ class Ports:
             yield JobLogStore(database)
         finally:
             await database.close()
+
+
+async def _close_on(event: asyncio.Event, stack: contextlib.AsyncExitStack) -> None:
+    await event.wait()
+    await stack.aclose()
