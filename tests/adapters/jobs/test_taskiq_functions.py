@@ -354,17 +354,16 @@ class TestAsking:
             ({"timeout": 7}, "timeout"),
         ],
     )
-    async def test_labels_that_make_no_sense(
-        self, app: FrameworkM, labels: dict[str, Any], field: str
-    ) -> None:
+    async def test_labels_that_make_no_sense(self, labels: dict[str, Any], field: str) -> None:
+        app = FrameworkM()  # its database is never asked
+
         @app.broker.task(timeout=5)
         async def labelled() -> None: ...
 
         async with app:
             with pytest.raises(ArgumentError) as refused:
                 await labelled.kicker().with_labels(**labels).kiq()
-            assert [error.field for error in refused.value.errors] == [field]
-            assert await app.jobs.list() == []
+        assert [error.field for error in refused.value.errors] == [field]
 
     async def test_arguments_and_ids_that_do_not_fit(self, app: FrameworkM) -> None:
         @app.broker.task

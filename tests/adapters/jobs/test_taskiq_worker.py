@@ -119,6 +119,11 @@ async def listened(receiver: WorkerReceiver) -> None:
 class TestOptions:
     """What taskiq's command is given means what it says, or is named."""
 
+    @pytest.fixture
+    def closed(self) -> FrameworkM:
+        """Never opened: what is asked of its database would fail."""
+        return FrameworkM()
+
     async def test_those_that_mean_something(self, app: FrameworkM) -> None:
         ended: list[Receiver] = []
         receiver = WorkerReceiver(
@@ -153,27 +158,29 @@ class TestOptions:
     )
     def test_those_that_do_not_are_named(
         self,
-        app: FrameworkM,
+        closed: FrameworkM,
         caplog: pytest.LogCaptureFixture,
         options: dict[str, Any],
         told: str,
     ) -> None:
-        WorkerReceiver(app.broker, **options)
+        WorkerReceiver(closed.broker, **options)
         assert told in caplog.text
 
-    def test_executors_are_named(self, app: FrameworkM, caplog: pytest.LogCaptureFixture) -> None:
+    def test_executors_are_named(
+        self, closed: FrameworkM, caplog: pytest.LogCaptureFixture
+    ) -> None:
         with ProcessPoolExecutor(1) as processes, ThreadPoolExecutor(77) as threads:
-            WorkerReceiver(app.broker, processes)
-            WorkerReceiver(app.broker, threads)
+            WorkerReceiver(closed.broker, processes)
+            WorkerReceiver(closed.broker, threads)
         assert "--use-process-pool" in caplog.text
         assert "--max-threadpool-threads" in caplog.text
 
     def test_what_taskiq_gives_unasked_is_no_warning(
-        self, app: FrameworkM, caplog: pytest.LogCaptureFixture
+        self, closed: FrameworkM, caplog: pytest.LogCaptureFixture
     ) -> None:
         with ThreadPoolExecutor() as threads:
             WorkerReceiver(
-                app.broker,
+                closed.broker,
                 threads,
                 validate_params=True,
                 max_async_tasks=100,
@@ -196,10 +203,10 @@ class TestOptions:
         ],
     )
     def test_arguments_that_make_no_sense(
-        self, app: FrameworkM, options: dict[str, Any], told: str
+        self, closed: FrameworkM, options: dict[str, Any], told: str
     ) -> None:
         with pytest.raises(ConfigurationError, match=told):
-            WorkerReceiver(app.broker, **options)
+            WorkerReceiver(closed.broker, **options)
 
     async def test_an_open_application_keeps_its_settings(
         self, app: FrameworkM, caplog: pytest.LogCaptureFixture
@@ -215,7 +222,8 @@ def test_another_broker_is_refused() -> None:
         WorkerReceiver(InMemoryBroker())
 
 
-async def test_taskiqs_own_receiver_is_refused_and_says_what_to_use(app: FrameworkM) -> None:
+async def test_taskiqs_own_receiver_is_refused_and_says_what_to_use() -> None:
+    app = FrameworkM()
     app.broker.is_worker_process = True  # as taskiq's command says
     with pytest.raises(ConfigurationError, match=RECEIVER):
         await Receiver(app.broker).listen(asyncio.Event())
