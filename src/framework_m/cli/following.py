@@ -12,7 +12,7 @@ from framework_m.core.errors import UnavailableError
 from framework_m.core.jobs.states import WAITING, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from framework_m.app import FrameworkM
     from framework_m.core.doctypes.job_log import JobLog
@@ -32,8 +32,8 @@ class Look:
     is_news: bool
 
 
-async def looks(app: FrameworkM, job_id: str) -> AsyncIterator[Look]:
-    """One look after the other, the last one when the job has ended, with all that it said.
+async def watch(app: FrameworkM, job_id: str, show: Callable[[Look], None]) -> JobLog:
+    """Look until the job has ended; its record then. The last look has all that it said.
 
     Says on stderr when nobody would begin it. An outage of the database is told there, and
     outlasted, unless it is there from the start.
@@ -44,9 +44,9 @@ async def looks(app: FrameworkM, job_id: str) -> AsyncIterator[Look]:
     while True:
         look = await looking.next()
         if look is not None:
-            yield look
+            show(look)
             if look.job.status.is_terminal:
-                return
+                return look.job
             await hints.tell(look.job)
         await asyncio.sleep(pause)
         pause = min(_PAUSE, pause * 2)
@@ -58,8 +58,7 @@ def ended(job: JobLog) -> int:
         return DONE
     error = f": {printable(job.error.partition(chr(10))[0])}" if job.error else ""
     complain(
-        f"job {job.job_id} ended {job.status.value}{error} "
-        f"(more: m job:status {job.job_id} --log)"
+        f"job {job.job_id} ended {job.status.value}{error} (more: m job:status {job.job_id} --log)"
     )
     return FAILED
 
@@ -91,8 +90,8 @@ class _Looking:
             complain("the database is available again")
         self._is_away = False
         if job is None:
-            gone = "was deleted" if self._seen else "is not there"
-            raise CommandFailedError(f"the job {self._job_id} {gone}")
+            gone = ", any more" if self._seen else ""
+            raise CommandFailedError(f"no job has the id {self._job_id}{gone}")
         before, self._seen = self._seen, _standing(job)
         return Look(job, lines, is_news=before != self._seen or bool(lines))
 

@@ -57,29 +57,41 @@ def _given(job: RegisteredJob, words: Sequence[str]) -> dict[str, list[str]]:
         option, equals, text = left.popleft().partition("=")
         if not option.startswith("--") or option == "--":
             raise UsageError(f"{option + equals + text!r}: {_AS_OPTIONS}{_known(job)}")
-        name, negated = _parameter(job, option[2:])
-        if name is None:
-            problems.append(_unknown(job, option))
-            _skip_value(left, equals)
+        try:
+            name, value = _read(job, option, text if equals else None, left)
+        except ValueError as problem:
+            problems.append(str(problem))
             continue
-        hint = job.arguments.hint(name)
-        if negated and equals:
-            problems.append(f"{option}: takes no value")
-        elif negated:
-            text = "false"
-        elif not equals:
-            text = _value(left, of_flag=is_flag(hint))
-        if text is None:
-            problems.append(f"{option} needs a value (expected: {shown_type(hint)})")
-        elif name in given and not takes_many(hint):
+        if name in given and not takes_many(job.arguments.hint(name)):
             problems.append(f"{option} is given twice")
-        else:
-            given.setdefault(name, []).append(text)
+        given.setdefault(name, []).append(value)
     _refuse(job, problems)
     return given
 
 
 _AS_OPTIONS = "write a job's arguments as --key value"
+
+
+def _read(job: RegisteredJob, option: str, text: str | None, left: deque[str]) -> tuple[str, str]:
+    """The parameter of an option, and its text: from the words that are left, if need be.
+
+    Raises ValueError.
+    """
+    name, is_negated = _parameter(job, option[2:])
+    if is_negated and text is not None:
+        raise ValueError(f"{option} takes no value")
+    if is_negated:
+        text = "false"
+    elif text is None and left and not left[0].startswith("--"):
+        text = left.popleft()
+    if name is None:
+        raise ValueError(_unknown(job, option))
+    hint = job.arguments.hint(name)
+    if text is None and is_flag(hint):
+        text = "true"
+    if text is None:
+        raise ValueError(f"{option} needs a value (expected: {shown_type(hint)})")
+    return name, text
 
 
 def _parameter(job: RegisteredJob, key: str) -> tuple[str | None, bool]:
@@ -92,18 +104,6 @@ def _parameter(job: RegisteredJob, key: str) -> tuple[str | None, bool]:
     if negated is not None and is_flag(job.arguments.hint(negated)):
         return negated, True
     return None, False
-
-
-def _value(left: deque[str], *, of_flag: bool) -> str | None:
-    """The next word, unless that is an option; a flag needs none."""
-    if left and not left[0].startswith("--"):
-        return left.popleft()
-    return "true" if of_flag else None
-
-
-def _skip_value(left: deque[str], equals: str) -> None:
-    if not equals and left and not left[0].startswith("--"):
-        left.popleft()
 
 
 def _require(job: RegisteredJob, given: Iterable[str], taken: frozenset[str]) -> None:

@@ -23,7 +23,6 @@ from framework_m.core.errors import ArgumentError, UnavailableError, UnknownJobE
 
 if TYPE_CHECKING:
     from framework_m.app import FrameworkM
-    from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.jobs.function import JobCall
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.registry import RegisteredJob
@@ -181,11 +180,11 @@ async def _hint(app: FrameworkM, handle: JobHandle[Any]) -> None:
 
 
 async def _waited(app: FrameworkM, handle: JobHandle[Any], timeout: float | None) -> int:
-    from framework_m.cli.following import ended  # noqa: PLC0415 - as above
+    from framework_m.cli.following import ended, watch  # noqa: PLC0415 - as above
 
     try:
         async with asyncio.timeout(None if timeout is None else min(timeout, _LONGEST_WAIT)):
-            job = await _end_of(app, handle.job_id)
+            job = await watch(app, handle.job_id, lambda _: None)
     except TimeoutError as error:
         raise CommandFailedError(
             f"job {handle} has not ended after {timeout:g} s; it goes on: "
@@ -198,11 +197,3 @@ async def _waited(app: FrameworkM, handle: JobHandle[Any], timeout: float | None
     if status == DONE:
         say_json(job.result)
     return status
-
-
-async def _end_of(app: FrameworkM, job_id: str) -> JobLog:
-    from framework_m.cli.following import looks  # noqa: PLC0415 - as above
-
-    async for look in looks(app, job_id):
-        job = look.job
-    return job

@@ -68,20 +68,17 @@ def job_status(
 
 
 async def _follow(app: FrameworkM, job_id: str, as_json: bool) -> int:
-    from framework_m.cli.following import ended, looks  # noqa: PLC0415 - as above
+    from framework_m.cli.following import ended, watch  # noqa: PLC0415 - as above
 
     async with app:
         await app.ports.require_schema()
-        if await app.jobs.get(job_id) is None:
-            raise CommandFailedError(f"no job has the id {job_id}")
         try:
             with _view(as_json) as view:
-                async for look in looks(app, job_id):
-                    view.show(look)
+                job = await watch(app, job_id, view.show)
         except asyncio.CancelledError:
             complain(f"job {job_id} goes on without being watched")
             raise
-    return ended(look.job)
+    return ended(job)
 
 
 def _view(as_json: bool) -> AbstractContextManager[View]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from framework_m.cli.console import CommandFailedError, complain
+from framework_m.cli.console import CommandFailedError, UsageError, complain, printable
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import Claim
 from framework_m.core.jobs.cancellation import Cancellation
@@ -24,19 +26,23 @@ class _Terminal:
     """Progress for the person who waits."""
 
     def report(self, report: ProgressReport) -> None:
-        complain(f"{report.percent or 0:.0f} % {report.message or ''}")
+        complain(f"{report.percent or 0:.0f} % {printable(report.message or '')}".rstrip())
 
     def say(self, line: LogLine) -> None:
-        complain(line.message)
+        complain(printable(line.message))
 
 
 async def run_here(app: FrameworkM, job: RegisteredJob, values: dict[str, Any]) -> Any:
     """What the function returns, as JSON has it. One attempt, no timeout, no record.
 
-    In this process, whatever its executor: in a thread if it is a plain function.
+    In this process, whatever its executor: in a thread if it is a plain function. What it prints
+    goes to stderr, so that stdout has the result alone.
     """
+    if job.arguments.has_dependencies:
+        raise UsageError(f"job {job.name!r} has dependencies, which only a worker resolves")
     async with app:
-        return await _called(app, job, job.arguments.load(job.arguments.dump(values)))
+        with contextlib.redirect_stdout(sys.stderr):
+            return await _called(app, job, job.arguments.load(job.arguments.dump(values)))
 
 
 async def _called(app: FrameworkM, job: RegisteredJob, arguments: dict[str, Any]) -> Any:
@@ -52,7 +58,7 @@ async def _called(app: FrameworkM, job: RegisteredJob, arguments: dict[str, Any]
         else:
             returned = await asyncio.to_thread(function, **arguments)
         return json.loads(job.arguments.dump_result(returned) or "null")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CommandFailedError(f"{type(error).__name__}: {error}") from error
 
 

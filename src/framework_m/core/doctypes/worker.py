@@ -33,9 +33,7 @@ class WorkerInfo(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str = Field(
-        description="Host, process id, random digits; as in `JobLog.worker`."
-    )
+    name: str = Field(description="Host, process id, random digits; as in `JobLog.worker`.")
     host: str
     pid: int
     version: str = Field(description="Of Framework M.")
