@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -93,7 +95,10 @@ def job_run(
     if local:
         from framework_m.cli.local import run_here  # noqa: PLC0415 - seldom wanted
 
-        say_json(run(run_here(application, job, values)))
+        # What the function prints goes to stderr: stdout has its result alone.
+        with contextlib.redirect_stdout(sys.stderr):
+            returned = run(run_here(application, job, values))
+        say_json(returned)
         return DONE
     call = _call(job, asked, values)
     return run(_enqueue(application, call, wait=wait, timeout=timeout, as_json=as_json))

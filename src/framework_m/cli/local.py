@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from framework_m.cli.console import CommandFailedError, UsageError, complain, printable
+from framework_m.cli.console import CommandFailedError, complain, printable
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import Claim
 from framework_m.core.jobs.cancellation import Cancellation
@@ -35,14 +33,10 @@ class _Terminal:
 async def run_here(app: FrameworkM, job: RegisteredJob, values: dict[str, Any]) -> Any:
     """What the function returns, as JSON has it. One attempt, no timeout, no record.
 
-    In this process, whatever its executor: in a thread if it is a plain function. What it prints
-    goes to stderr, so that stdout has the result alone.
+    In this process, whatever its executor: in a thread if it is a plain function.
     """
-    if job.arguments.has_dependencies:
-        raise UsageError(f"job {job.name!r} has dependencies, which only a worker resolves")
     async with app:
-        with contextlib.redirect_stdout(sys.stderr):
-            return await _called(app, job, job.arguments.load(job.arguments.dump(values)))
+        return await _called(app, job, job.arguments.load(job.arguments.dump(values)))
 
 
 async def _called(app: FrameworkM, job: RegisteredJob, arguments: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 UUID = r"[0-9a-f]{8}-[0-9a-f-]{27}"
 
 
-class Terminal:
+class Shell:
     """Types into a shell and reads what comes, through a real pseudo-terminal.
 
     All that is seen is kept: `transcript()` has it as text.
@@ -46,7 +46,7 @@ class Terminal:
         self._shell.expect_exact(_PROMPT)
         self._seen.clear()
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> "Shell":
         return self
 
     def __exit__(self, *_: object) -> None:
