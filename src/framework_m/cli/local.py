@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from framework_m.cli.console import CommandFailedError, complain
+from framework_m.cli.console import CommandFailedError, complain, printable
 from framework_m.core.ids import uuid7
 from framework_m.core.interfaces.job_store import Claim
 from framework_m.core.jobs.cancellation import Cancellation
@@ -24,10 +24,10 @@ class _Terminal:
     """Progress for the person who waits."""
 
     def report(self, report: ProgressReport) -> None:
-        complain(f"{report.percent or 0:.0f} % {report.message or ''}")
+        complain(f"{report.percent or 0:.0f} % {printable(report.message or '')}".rstrip())
 
     def say(self, line: LogLine) -> None:
-        complain(line.message)
+        complain(printable(line.message))
 
 
 async def run_here(app: FrameworkM, job: RegisteredJob, values: dict[str, Any]) -> Any:
@@ -53,7 +53,7 @@ async def _called(app: FrameworkM, job: RegisteredJob, arguments: dict[str, Any]
             else:
                 returned = await asyncio.to_thread(function, **given)
         return json.loads(job.arguments.dump_result(returned) or "null")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CommandFailedError(f"{type(error).__name__}: {error}") from error
 
 

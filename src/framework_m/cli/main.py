@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,12 @@ from cyclopts import App, CycloptsError
 
 from framework_m import __version__
 from framework_m.cli import (
+    completion,
     events,
     info,
     job_control,
+    job_run,
+    job_status,
     jobs,
     migrate,
     queues,
@@ -23,6 +27,7 @@ from framework_m.cli import (
 from framework_m.cli.children import attach_to_parent
 from framework_m.cli.console import (
     FAILED,
+    INTERRUPTED,
     WRONG_USAGE,
     CommandFailedError,
     UsageError,
@@ -47,8 +52,7 @@ def build() -> App:
         ("web", server.web),
         ("worker", worker.worker),
         ("job:list", jobs.job_list),
-        ("job:run", jobs.job_run),
-        ("job:status", jobs.job_status),
+        ("job:status", job_status.job_status),
         ("job:cancel", job_control.job_cancel),
         ("job:retry", job_control.job_retry),
         ("queue:list", queues.queue_list),
@@ -65,13 +69,16 @@ def build() -> App:
         ("token:list", tokens.token_list),
         ("token:revoke", tokens.token_revoke),
         ("info", info.info),
+        ("completion", completion.completion),
     ):
         app.command(command, name=name)
+    # Its --help is its own, because after a job's name it is about that job.
+    app.command(job_run.job_run, name="job:run", help_flags=())
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status: 0 done, 1 failed, 2 called wrongly."""
+    """Run one command; its exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted."""
     attach_to_parent()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -87,7 +94,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CommandFailedError, FrameworkMError) as error:
         complain(str(error))
         return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _nobody_reads()
     return int(status or 0)
+
+
+def _nobody_reads() -> int:
+    """`m job:list | head -1`: enough was said. Python's own last flush would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
 
 
 if __name__ == "__main__":

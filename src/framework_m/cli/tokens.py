@@ -92,12 +92,13 @@ def token_revoke(
     name: Annotated[str, Parameter(help="The key's name, as m token:list shows it.")],
     /,
     *,
+    as_json: Json = False,
     app: AppOption = None,
 ) -> int:
     """Revoke a stored key, and the sessions opened with it, at once and for good."""
     if not run(_revoke(load(app), name)):
         raise CommandFailedError(f"there is no key {name}")
-    say(f"{name} is revoked")
+    say_json({"name": name, "revoked": True}) if as_json else say(f"{name} is revoked")
     return DONE
 
 
