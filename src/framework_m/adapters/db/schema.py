@@ -34,6 +34,7 @@ __all__ = [
     "job_line",
     "job_log",
     "job_rate",
+    "job_tag",
     "metadata",
     "naming_series",
 ]
@@ -157,8 +158,51 @@ Index(
     postgresql_where=_completed,
     sqlite_where=_completed,
 )
-Index("ix_job_log_status", job_log.c.status, job_log.c.name)
-Index("ix_job_log_job_name", job_log.c.job_name, job_log.c.name)
+# Lists of jobs, newest first: each filter has the order behind it.
+_newest = (job_log.c.enqueued_at, job_log.c.name)
+Index("ix_job_log_enqueued", *_newest)
+Index("ix_job_log_status", job_log.c.status, *_newest)
+Index("ix_job_log_job_name", job_log.c.job_name, *_newest)
+Index("ix_job_log_queue", job_log.c.queue, *_newest)
+_of_user = job_log.c.user_id.is_not(None)
+Index(
+    "ix_job_log_user",
+    job_log.c.user_id,
+    *_newest,
+    postgresql_where=_of_user,
+    sqlite_where=_of_user,
+)
+_of_parent = job_log.c.parent_id.is_not(None)
+Index(
+    "ix_job_log_parent",
+    job_log.c.parent_id,
+    *_newest,
+    postgresql_where=_of_parent,
+    sqlite_where=_of_parent,
+)
+# Most jobs are alone, with their own id to correlate by: only the others cost anything.
+_of_family = job_log.c.correlation_id != job_log.c.name
+Index(
+    "ix_job_log_correlation",
+    job_log.c.correlation_id,
+    *_newest,
+    postgresql_where=_of_family,
+    sqlite_where=_of_family,
+)
+_again = job_log.c.retry_of.is_not(None)
+Index("ix_job_log_retry_of", job_log.c.retry_of, postgresql_where=_again, sqlite_where=_again)
+
+
+job_tag = Table(
+    "job_tag",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("enqueued_at", UtcDateTime, primary_key=True),
+    Column(
+        "job_id", ID, ForeignKey(job_log.c.name, ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+"""The tags of jobs that have any, in the order in which they are listed."""
 
 
 def _job_id() -> Column[str]:
