@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from litestar import Request
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromQuery, QueryParameter, SkipValidationMarker
 
 from framework_m.adapters.web.errors import BadRequestError
 from framework_m.core.access.permissions import Reach, reach_of_jobs
@@ -45,7 +45,7 @@ class Wanted:
         return not set(FILTERS).isdisjoint(self.query)
 
 
-WantedJobs = NamedDependency[Wanted]
+WantedJobs = Annotated[NamedDependency[Wanted], SkipValidationMarker()]
 
 
 def wanted_jobs() -> Provide:
