@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError
 
 from framework_m import __version__
-from framework_m.cli import events, info, job_control, jobs, migrate, queues, server, tokens, worker
+from framework_m.cli import (
+    events,
+    info,
+    job_control,
+    job_list,
+    jobs,
+    migrate,
+    queues,
+    server,
+    tokens,
+    worker,
+)
 from framework_m.cli.console import (
     FAILED,
     WRONG_USAGE,
@@ -34,11 +45,12 @@ def build() -> App:
         ("dev", server.dev),
         ("web", server.web),
         ("worker", worker.worker),
-        ("job:list", jobs.job_list),
+        ("job:list", job_list.job_list),
         ("job:run", jobs.job_run),
         ("job:status", jobs.job_status),
         ("job:cancel", job_control.job_cancel),
         ("job:retry", job_control.job_retry),
+        ("job:delete", job_control.job_delete),
         ("queue:list", queues.queue_list),
         ("queue:pause", queues.queue_pause),
         ("queue:resume", queues.queue_resume),
