@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, tuple_
 
@@ -54,17 +54,21 @@ class JobReader:
 
     async def list(self, wanted: JobFilter) -> Sequence[JobLog]:
         async with self._shared.read() as connection:
+            await self._plan_for_these(connection)
             rows = await connection.execute(list_sql.listed(wanted))
             return [sql.record(row) for row in rows.mappings()]
 
     async def count(self, wanted: JobFilter) -> JobCount:
-        [row] = await self._shared.fetch(list_sql.counted(wanted))
-        return JobCount(min(row[0], wanted.limit), row[0] <= wanted.limit)
+        async with self._shared.read() as connection:
+            await self._plan_for_these(connection)
+            found = (await connection.execute(list_sql.counted(wanted))).scalar_one()
+        return JobCount(min(found, wanted.limit), found <= wanted.limit)
 
     async def pick(
         self, unit: UnitOfWorkProtocol, wanted: JobFilter, scope: JobScope
     ) -> Sequence[JobCursor]:
         with worth_another_try():
+            await self._plan_for_these(unit)
             rows = (await unit.execute(list_sql.picked(wanted, scope))).all()
             if rows:
                 await unit.execute(list_sql.locked([row.name for row in rows]))
@@ -76,3 +80,7 @@ class JobReader:
         # A statement after the one that locked them: it sees what others have committed meanwhile.
         rows = await unit.execute(list_sql.to_retry(job_ids))
         return [sql.record(row) for row in rows.mappings()]
+
+    async def _plan_for_these(self, connection: Any) -> None:
+        if self._shared.is_postgresql:
+            await connection.execute(list_sql.CUSTOM_PLANS)
