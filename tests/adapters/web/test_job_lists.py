@@ -86,7 +86,7 @@ async def test_pages_follow_the_time_of_asking(harness: Harness, client: httpx.A
     seen: list[str] = []
     cursor: str | None = None
     while True:
-        query = {"limit": 2} if cursor is None else {"limit": 2, "cursor": cursor}
+        query = {"limit": "2"} if cursor is None else {"limit": "2", "cursor": cursor}
         page = (await client.get(JOBS, params=query)).json()
         seen += [item["job_id"] for item in page["items"]]
         cursor = page["next_cursor"]
@@ -182,8 +182,8 @@ async def test_users_count_and_act_on_their_own_jobs_only(
     assert await listed(clerk, user="nobody") == []
     assert (await counted(clerk, user="nobody"))["count"] == 0
     for method in ACTIONS:
-        for query in ("user=nobody", "all=true&user=nobody"):
-            assert (await asked(clerk, method, query)).json()["matched"] == 0
+        for others in ("user=nobody", "all=true&user=nobody"):
+            assert (await asked(clerk, method, others)).json()["matched"] == 0
     assert (await asked(clerk, "CANCEL", "all=true")).json()["done"] == 1
     assert (await asked(clerk, "RETRY", "status=Cancelled")).json()["done"] == 1
     assert (await asked(clerk, "DELETE", "all=true")).json()["done"] == 2

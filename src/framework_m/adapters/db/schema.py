@@ -37,6 +37,7 @@ __all__ = [
     "job_tag",
     "metadata",
     "naming_series",
+    "statement_now",
 ]
 
 metadata = MetaData()
@@ -63,8 +64,22 @@ def _now_postgresql(element: database_now, compiler: Any, **options: Any) -> str
     return f"(clock_timestamp() + make_interval(secs => {shift}))"
 
 
+class statement_now(FunctionElement[datetime]):  # noqa: N801 - the same
+    """The same, as it was when the statement began: one for all rows, so that an index serves."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(statement_now, "postgresql")
+def _statement_now_postgresql(element: statement_now, compiler: Any, **options: Any) -> str:
+    shift = compiler.process(element.clauses, **options)
+    return f"(statement_timestamp() + make_interval(secs => {shift}))"
+
+
+@compiles(statement_now, "sqlite")
 @compiles(database_now, "sqlite")
-def _now_sqlite(element: database_now, compiler: Any, **options: Any) -> str:
+def _now_sqlite(element: database_now | statement_now, compiler: Any, **options: Any) -> str:
     # SQLite's %f stops at milliseconds; padded, it compares with what UtcDateTime writes.
     shift = ""
     if element.clauses.clauses:
