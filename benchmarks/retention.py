@@ -127,11 +127,6 @@ async def _fill(app: FrameworkM, rows: int) -> None:
     words = _ON_POSTGRESQL if database.is_postgresql else _ON_SQLITE
     numbers = words["numbers"].format(rows=rows)
     async with database.begin() as connection:
-        # The index that listing brings; these two lines go when the schema has it.
-        await connection.execute(text("DROP INDEX ix_job_log_status"))
-        await connection.execute(
-            text("CREATE INDEX ix_job_log_status ON job_log (status, enqueued_at, name)")
-        )
         for statement in (_ROW, _LINE):
             # Straight to the driver: SQLAlchemy would take colons for parameters.
             await connection.exec_driver_sql(statement.format(**{**words, "numbers": numbers}))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from framework_m import __version__
 from framework_m.cli.banner import database, nats
 from framework_m.cli.console import DONE, run, say, say_json
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load, named
+from framework_m.cli.options import Json
 from framework_m.core.errors import UnavailableError
 
 if TYPE_CHECKING:

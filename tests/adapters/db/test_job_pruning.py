@@ -175,11 +175,6 @@ async def test_an_index_bounds_what_is_read(postgresql: Harness) -> None:
     await filled_with_jobs(postgresql, 3000)
     database = postgresql.app.ports.database
     async with database.begin() as connection:
-        # The index that listing brings; these two lines go when the schema has it.
-        await connection.execute(text("DROP INDEX ix_job_log_status"))
-        await connection.execute(
-            text("CREATE INDEX ix_job_log_status ON job_log (status, enqueued_at, name)")
-        )
         await connection.execute(text("ANALYZE job_log"))
     statements: list[tuple[str, Any]] = []
 
