@@ -8,7 +8,8 @@ import pytest
 
 from framework_m import BaseEvent, FrameworkM, JobStatus
 from framework_m.core.ids import uuid7
-from framework_m.core.interfaces.job_store import ClaimTerms, JobFilter, NewJob
+from framework_m.core.interfaces.job_reading import JobFilter
+from framework_m.core.interfaces.job_store import ClaimTerms, NewJob
 from tests.support import burst_jobs
 from tests.support.harness import Harness
 

@@ -64,8 +64,8 @@ def _line(name: str, value: str) -> str:
 
 
 def _jobs(app: FrameworkM) -> str:
-    found = f"{len(app.registry)} found in {', '.join(app.modules) or 'no module'}"
-    names = sorted(job.name for job in app.registry)
+    names = sorted(job.name for job in app.registry.own)
+    found = f"{len(names)} found in {', '.join(app.modules) or 'no module'}"
     return f"{found}: {_listed(names)}" if names else found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -37,10 +38,12 @@ def load(path: str | None) -> FrameworkM:
             "which application? Name it with --app package.module:name, FRAMEWORK_M_APP, "
             'or app = "…" under [tool.framework_m] in pyproject.toml'
         )
-    app = _imported(path)
-    _read_settings(app)
-    # Imports the modules: what is wrong with them is known before we start.
-    _ = app.doctypes, app.registry
+    # What a module prints when it is imported must not get into what we print for programs.
+    with contextlib.redirect_stdout(sys.stderr):
+        app = _imported(path)
+        _read_settings(app)
+        # Imports the modules: what is wrong with them is known before we start.
+        _ = app.doctypes, app.registry
     return app
 
 

@@ -26,7 +26,7 @@ _LIVED = 60.0
 def longest_wait(crashes: int) -> float:
     """Seconds until the next process starts, at most, after so many crashes in a row."""
     doublings = min(max(0, crashes - _QUICK), 10)
-    return min(_LONGEST_WAIT, _FIRST_WAIT * float(2**doublings))
+    return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**doublings)
 
 
 class Supervisor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from framework_m.core import clock
 from framework_m.core.jobs.states import WAITING
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def outcome_line(claim: Claim, outcome: FinishedRun, seconds: float) -> str:
         said.append(f"attempt {claim.attempt}/{claim.max_attempts}")
     if outcome.retry_after is not None:
         wait = outcome.retry_after.total_seconds()
-        at = (datetime.now(UTC) + outcome.retry_after).astimezone()
+        at = (clock.now() + outcome.retry_after).astimezone()
         said.append(f"again in {wait:.{int(wait < 10)}f} s, at {at:%H:%M:%S}")
     told = ", ".join(said)
     return f"{told}: {_brief(outcome.error)}" if outcome.error else told

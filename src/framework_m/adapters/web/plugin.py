@@ -16,12 +16,14 @@ from framework_m.adapters.web import (
     errors,
     events_api,
     health,
+    job_bulk_api,
     job_control_api,
     jobs_api,
     meta_api,
     queues_api,
     resources_api,
     sessions_api,
+    workers_api,
 )
 from framework_m.adapters.web.auth import AccessMiddleware, requires_full_access
 from framework_m.adapters.web.documents import describe
@@ -99,7 +101,9 @@ class FrameworkMPlugin(InitPlugin):
                 sessions_api.router(),
                 jobs_api.router(),
                 job_control_api.router(),
+                job_bulk_api.router(),
                 queues_api.router(),
+                workers_api.router(),
                 events_api.router(),
                 meta_api.router(),
             ],
