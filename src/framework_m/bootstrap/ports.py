@@ -247,9 +247,10 @@ class Ports:
         name: str | None = None,
         *,
         until: Emptiness | None = None,
+        drained: asyncio.Event | None = None,
     ) -> int:
         """The same until `stop`, or until there is nothing left to do; how many runs it began."""
-        drained, ports = asyncio.Event(), self._worker_ports()
+        drained, ports = drained or asyncio.Event(), self._worker_ports()
         async with self.sweeping(), self.handling(drained):
             return await run_worker(ports, stop, order, name=name, until=until, drained=drained)
 
