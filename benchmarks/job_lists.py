@@ -55,7 +55,7 @@ def _questions(app: FrameworkM) -> Iterator[Question]:
 
 async def _pick(app: FrameworkM, scope: JobScope) -> None:
     """What the first of a bulk request's transactions begins with."""
-    async with app.transaction() as unit:
+    async with app.ports.units() as unit:
         wanted = JobFilter(job_name="send_mail", limit=200)
         await app.ports.job_store.pick(unit.unit, wanted, scope)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class UsageError(Exception):
@@ -45,6 +45,20 @@ def complain(line: str) -> None:
 
 def say_json(value: Any) -> None:
     say(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say_json_line(value: Any) -> None:
+    """One of many values, on a line of its own."""
+    say(json.dumps(value, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """Text from anywhere on one line, with nothing in it that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else _spelled(sign) for sign in text)
+
+
+def _spelled(sign: str) -> str:
+    return " " if sign.isspace() else sign.encode("unicode_escape").decode()
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

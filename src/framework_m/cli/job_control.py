@@ -8,8 +8,8 @@ from cyclopts import Parameter
 
 from framework_m.cli.console import DONE, FAILED, UsageError, complain, run, say, say_json
 from framework_m.cli.job_filters import ANY, All, FilterOptions
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 from framework_m.core.errors import JobError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from framework_m.cli.console import DONE, UsageError, complain, run, say, say_json, say_table
 from framework_m.cli.job_filters import ANY, FilterOptions
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,7 @@ def _say_functions(app: FrameworkM, as_json: bool) -> None:
             "name": job.name,
             "queue": job.queue,
             "parameters": str(inspect.signature(job.function.function)),
-            "place": job.function.place,
+            "place": "built in" if job.is_built_in else job.function.place,
         }
         for job in app.registry
     ]

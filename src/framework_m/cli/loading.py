@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -37,11 +38,26 @@ def load(path: str | None) -> FrameworkM:
             "which application? Name it with --app package.module:name, FRAMEWORK_M_APP, "
             'or app = "…" under [tool.framework_m] in pyproject.toml'
         )
-    app = _imported(path)
-    _read_settings(app)
-    # Imports the modules: what is wrong with them is known before we start.
-    _ = app.doctypes, app.registry
+    # What a module prints when it is imported must not get into what we print for programs.
+    with contextlib.redirect_stdout(sys.stderr):
+        app = _imported(path)
+        _read_settings(app)
+        # Imports the modules: what is wrong with them is known before we start.
+        _ = app.doctypes, app.registry
     return app
+
+
+def folders(app: FrameworkM) -> set[str]:
+    """Where the code of its modules is."""
+    found = set()
+    for name in app.modules:
+        module = sys.modules.get(name.partition(".")[0])
+        places = list(getattr(module, "__path__", ())) if module else []
+        file = getattr(module, "__file__", None)
+        found |= {str(Path(place).resolve()) for place in places}
+        if not places and file:
+            found.add(str(Path(file).resolve().parent))
+    return found
 
 
 def named(path: str | None) -> str | None:

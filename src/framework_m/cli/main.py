@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,19 +10,24 @@ from cyclopts import App, CycloptsError
 
 from framework_m import __version__
 from framework_m.cli import (
+    completion,
     events,
     info,
     job_control,
     job_list,
-    jobs,
+    job_run,
+    job_status,
     migrate,
     queues,
     server,
     tokens,
     worker,
+    workers,
 )
+from framework_m.cli.children import attach_to_parent
 from framework_m.cli.console import (
     FAILED,
+    INTERRUPTED,
     WRONG_USAGE,
     CommandFailedError,
     UsageError,
@@ -46,14 +52,15 @@ def build() -> App:
         ("web", server.web),
         ("worker", worker.worker),
         ("job:list", job_list.job_list),
-        ("job:run", jobs.job_run),
-        ("job:status", jobs.job_status),
+        ("job:status", job_status.job_status),
         ("job:cancel", job_control.job_cancel),
         ("job:retry", job_control.job_retry),
         ("job:delete", job_control.job_delete),
         ("queue:list", queues.queue_list),
         ("queue:pause", queues.queue_pause),
         ("queue:resume", queues.queue_resume),
+        ("worker:list", workers.worker_list),
+        ("worker:drain", workers.worker_drain),
         ("event:tail", events.event_tail),
         ("event:dead", events.event_dead),
         ("event:groups", events.event_groups),
@@ -63,13 +70,17 @@ def build() -> App:
         ("token:list", tokens.token_list),
         ("token:revoke", tokens.token_revoke),
         ("info", info.info),
+        ("completion", completion.completion),
     ):
         app.command(command, name=name)
+    # Its --help is its own, because after a job's name it is about that job.
+    app.command(job_run.job_run, name="job:run", help_flags=())
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status: 0 done, 1 failed, 2 called wrongly."""
+    """Run one command; its exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted."""
+    attach_to_parent()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status = build()(
@@ -84,7 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CommandFailedError, FrameworkMError) as error:
         complain(str(error))
         return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _nobody_reads()
     return int(status or 0)
+
+
+def _nobody_reads() -> int:
+    """`m job:list | head -1`: enough was said. Python's own last flush would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from framework_m.cli.console import DONE, run, say
+from framework_m.cli.console import DONE, run, say, say_json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 
 if TYPE_CHECKING:
     from framework_m.app import FrameworkM
@@ -16,19 +19,32 @@ if TYPE_CHECKING:
 Message = Annotated[str, Parameter(name=["--message", "-m"], help="What changes, in a few words.")]
 
 
-def migrate(*, app: AppOption = None) -> int:
+def migrate(*, as_json: Json = False, app: AppOption = None) -> int:
     """Bring the database's schema to this version: the framework's part, then the application's.
 
     Safe to run again, and many at once.
     """
-    for line in run(_migrate(load(app))):
-        say(line)
+    done = run(_migrate(load(app)))
+    if as_json:
+        say_json(asdict(done))
+        return DONE
+    say(_change("the schema", done.schema))
+    if done.application is not None:
+        say(_change("the application's schema", done.application))
+    if done.outdated:
+        say(_advice(done.outdated))
     return DONE
 
 
-def migrate_make(*, message: Message, app: AppOption = None) -> int:
+def migrate_make(*, message: Message, as_json: Json = False, app: AppOption = None) -> int:
     """Write a migration that makes the tables what the application's DocTypes say."""
-    say(run(_make(load(app), message)))
+    made = run(_make(load(app), message))
+    if as_json:
+        say_json({"file": None if made is None else str(made)})
+    elif made is None:
+        say("nothing to do: the tables are what the DocTypes say")
+    else:
+        say(f"{made}: read it, then run `m migrate`")
     return DONE
 
 
@@ -38,24 +54,42 @@ async def outdated(app: FrameworkM) -> str | None:
     Nothing is created unasked: what is not in a migration would be missing elsewhere.
     """
     names = await app.ports.migrations.outdated()
-    if not names:
-        return None
+    return _advice(names) if names else None
+
+
+def _advice(names: Sequence[str]) -> str:
     return (
         f"not in the database as in the code: {', '.join(names)}; "
         f"run `m migrate:make -m MESSAGE`, then `m migrate`"
     )
 
 
-async def _migrate(app: FrameworkM) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Revisions of a schema; None: there was none."""
+
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Migrated:
+    schema: _Change
+    application: _Change | None
+    outdated: Sequence[str]
+    """What still is not in the database as in the code."""
+
+
+async def _migrate(app: FrameworkM) -> _Migrated:
     async with app:
         before, own_before = await _revisions(app)
         await app.migrate()
         after, own_after = await _revisions(app)
-        told = await outdated(app)
-    lines = [_change("the schema", before, after)]
-    if own_after is not None:
-        lines.append(_change("the application's schema", own_before, own_after))
-    return lines if told is None else [*lines, told]
+        return _Migrated(
+            _Change(before, after),
+            None if own_after is None else _Change(own_before, own_after),
+            await app.ports.migrations.outdated(),
+        )
 
 
 async def _revisions(app: FrameworkM) -> tuple[str | None, str | None]:
@@ -63,14 +97,15 @@ async def _revisions(app: FrameworkM) -> tuple[str | None, str | None]:
     return ours, await app.ports.migrations.current()
 
 
-def _change(what: str, before: str | None, after: str | None) -> str:
-    return f"{what} is at {after}" + ("" if before == after else f" (was: {before or 'none'})")
+def _change(what: str, change: _Change) -> str:
+    before = "" if change.before == change.after else f" (was: {change.before or 'none'})"
+    return f"{what} is at {change.after}{before}"
 
 
-async def _make(app: FrameworkM, message: str) -> str:
+async def _make(app: FrameworkM, message: str) -> Path | None:
+    """The file that was written, as seen from here."""
     async with app:
         made = await app.ports.migrations.make(message)
     if made is None:
-        return "nothing to do: the tables are what the DocTypes say"
-    shown = made.relative_to(Path.cwd()) if made.is_relative_to(Path.cwd()) else made
-    return f"{shown}: read it, then run `m migrate`"
+        return None
+    return made.relative_to(Path.cwd()) if made.is_relative_to(Path.cwd()) else made

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from framework_m.cli.console import DONE, UsageError, complain, run, say, say_json, say_table
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 from framework_m.core.errors import InvalidDocumentError
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ def queue_list(*, as_json: Json = False, app: AppOption = None) -> int:
     return DONE
 
 
-def queue_pause(name: QueueName, /, *, app: AppOption = None) -> int:
+def queue_pause(name: QueueName, /, *, as_json: Json = False, app: AppOption = None) -> int:
     """Let no job of a queue start, in any process; those that run go on."""
-    return _set(load(app), name, paused=True)
+    return _set(load(app), name, as_json, paused=True)
 
 
-def queue_resume(name: QueueName, /, *, app: AppOption = None) -> int:
+def queue_resume(name: QueueName, /, *, as_json: Json = False, app: AppOption = None) -> int:
     """Let the jobs of a paused queue start again."""
-    return _set(load(app), name, paused=False)
+    return _set(load(app), name, as_json, paused=False)
 
 
 async def _list(app: FrameworkM) -> Sequence[QueueInfo]:
@@ -46,14 +46,17 @@ async def _list(app: FrameworkM) -> Sequence[QueueInfo]:
         return await app.queues.list()
 
 
-def _set(app: FrameworkM, name: str, *, paused: bool) -> int:
+def _set(app: FrameworkM, name: str, as_json: bool, *, paused: bool) -> int:
     try:
         run(_save(app, name, paused))
     except InvalidDocumentError as error:
         raise UsageError(str(error)) from error
     if name not in app.registry.queues:
         complain(f"no job function names the queue {name}")
-    say(f"{name} is paused" if paused else f"{name} is open")
+    if as_json:
+        say_json({"name": name, "paused": paused})
+    else:
+        say(f"{name} is paused" if paused else f"{name} is open")
     return DONE
 
 

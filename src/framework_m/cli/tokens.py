@@ -17,8 +17,8 @@ from framework_m.cli.console import (
     say_json,
     say_table,
 )
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,12 +92,13 @@ def token_revoke(
     name: Annotated[str, Parameter(help="The key's name, as m token:list shows it.")],
     /,
     *,
+    as_json: Json = False,
     app: AppOption = None,
 ) -> int:
     """Revoke a stored key, and the sessions opened with it, at once and for good."""
     if not run(_revoke(load(app), name)):
         raise CommandFailedError(f"there is no key {name}")
-    say(f"{name} is revoked")
+    say_json({"name": name, "revoked": True}) if as_json else say(f"{name} is revoked")
     return DONE
 
 

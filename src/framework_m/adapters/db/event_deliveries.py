@@ -183,6 +183,14 @@ class EventDeliveries:
             await connection.execute(delete(event_delivery).where(_row.group_name == group))
         return bool(gone.rowcount)
 
+    async def has_work(self, group: str, *, ordered: bool) -> bool:
+        """Whether a delivery may be claimed now, or is being handled."""
+        left = or_(_due, _row.lease_until >= database_now())
+        query = select(_row.sequence).where(_row.group_name == group, left)
+        if ordered:
+            query = query.where(_may_go)
+        return bool(await self._database.fetch(query.limit(1)))
+
     async def next_due(self, group: str, *, ordered: bool) -> timedelta | None:
         """How long until a delivery is due or its lease lapses; None if there is none."""
         later = func.greatest if self._database.is_postgresql else func.max

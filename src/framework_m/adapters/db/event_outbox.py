@@ -116,6 +116,9 @@ class EventOutbox:
         )
         return [OutboxRow(at, message(rest)) for at, *rest in await self._reserved.fetch(waiting)]
 
+    async def is_empty(self) -> bool:
+        return not await self._reserved.fetch(select(_row.position).limit(1))
+
     async def delete(self, rows: Sequence[OutboxRow]) -> None:
         positions = [row.position for row in rows]
         if not self._is_sqlite:

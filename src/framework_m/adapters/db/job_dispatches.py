@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db import queue_sql
@@ -87,6 +87,16 @@ class JobDispatches:
             )
             now, due = (await connection.execute(waiting)).one()
         return None if due is None else due - now
+
+    async def has_work(self, queues: Sequence[str], worker: str) -> bool:
+        served = _row.queue.in_(queues)
+        kinds = (
+            and_(sql.is_due(), served, queue_sql.is_in_open_queue()),
+            and_(sql.is_running(), _row.worker == worker),
+            and_(sql.is_running(), served, _row.lease_until < database_now()),
+        )
+        found = await self._database.fetch(select(or_(*(exists().where(it) for it in kinds))))
+        return bool(found[0][0])
 
     def _among(self, rows: Select[Any]) -> ColumnElement[bool]:
         return sql.among(rows, is_postgresql=self._database.is_postgresql)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Float, String, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from framework_m.adapters.db.job_unique_sql import give_up, holders_of, worth_another_try
 from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log, job_tag
-from framework_m.core.errors import DatabaseUnavailableError
+from framework_m.core.errors import DatabaseUnavailableError, JobExistsError
 from framework_m.core.jobs.states import JobStatus
 from framework_m.core.jobs.unique import state_bits
 from framework_m.core.text import storable
@@ -81,8 +82,17 @@ async def insert_jobs(
 ) -> Sequence[str]:
     """The id of each: its own, or that of the job that keeps it out.
 
-    Raises DatabaseUnavailableError.
+    Raises DatabaseUnavailableError, JobExistsError (an id that was chosen elsewhere).
     """
+    try:
+        return await _insert_all(unit, jobs, is_postgresql=is_postgresql)
+    except IntegrityError as error:  # nothing but their ids can be in the way
+        raise JobExistsError([job.job_id for job in jobs]) from error
+
+
+async def _insert_all(
+    unit: UnitOfWorkProtocol, jobs: Sequence[NewJob], *, is_postgresql: bool
+) -> Sequence[str]:
     free = [job for job in jobs if job.unique is None]
     await _insert(unit, _NEW, free)
     await _tag(unit, free)

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
+from framework_m.adapters.db.sqlite import CLOCK, has_clock
 from framework_m.adapters.db.types import UtcDateTime
 
 __all__ = [
@@ -80,6 +81,9 @@ def _statement_now_postgresql(element: statement_now, compiler: Any, **options: 
 @compiles(statement_now, "sqlite")
 @compiles(database_now, "sqlite")
 def _now_sqlite(element: database_now | statement_now, compiler: Any, **options: Any) -> str:
+    if has_clock(compiler.dialect):
+        seconds = compiler.process(element.clauses, **options) if element.clauses.clauses else "0"
+        return f"{CLOCK}({seconds})"
     # SQLite's %f stops at milliseconds; padded, it compares with what UtcDateTime writes.
     shift = ""
     if element.clauses.clauses:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.events.broadcast import Broadcast
-from framework_m.adapters.events.group_runner import GroupRunner
+from framework_m.adapters.events.group_runner import BEGUN, GroupRunner
 from framework_m.core.errors import TopicError
 from framework_m.core.events.envelope import written
 from framework_m.core.events.topics import checked_pattern, matches
@@ -49,6 +49,28 @@ class EventBusBase(abc.ABC):
         self.options = options
         self.metrics = metrics
         self._running: dict[int, tuple[Subscription, GroupRunner | Broadcast]] = {}
+
+    @property
+    def has_groups(self) -> bool:
+        return any(subscription.group for subscription, _ in self._running.values())
+
+    @property
+    def begun(self) -> int:
+        return self.metrics.value(BEGUN)
+
+    async def has_work(self, subscriptions: Sequence[Subscription]) -> bool:
+        running = list(self._running.values())
+        if any(isinstance(runner, GroupRunner) and runner.is_busy for _, runner in running):
+            return True
+        groups = {it.group: it for it in (*subscriptions, *(it for it, _ in running)) if it.group}
+        for subscription in groups.values():
+            if await self.waits(subscription):
+                return True
+        return False
+
+    @abc.abstractmethod
+    async def waits(self, subscription: Subscription) -> bool:
+        """Whether this group has an event to handle now, or somebody is at one."""
 
     async def start(self) -> None:  # noqa: B027 - not every bus has
         """Nothing to connect, unless an adapter says so."""

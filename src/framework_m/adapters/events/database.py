@@ -106,6 +106,10 @@ class DatabaseEventBus(EventBusBase):
             self._patterns_until = time.monotonic() + _PATTERNS_KEPT
         return any(matches(pattern, topic) for pattern in self._patterns for topic in topics)
 
+    async def waits(self, subscription: Subscription) -> bool:
+        group = subscription.group or ""
+        return await self._deliveries.has_work(group, ordered=subscription.ordered)
+
     async def lag(self) -> Mapping[str, int]:
         return await self._log.lag()
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+BEGUN = "begun"
+"""Counts events that groups have begun to handle."""
+
 _AFTER_CANCEL = 5.0
 _LAST_TRY_AFTER = 10.0
 
@@ -112,6 +115,11 @@ class GroupRunner:
             for name, part in parts.items()
         ]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it handles events, or has still to record what came of some."""
+        return bool(self._running or self._outcomes)
+
     async def close(self) -> None:
         """Take nothing more, let handlers end within the grace, give the others back."""
         taking, settling, renewing = self._parts
@@ -149,6 +157,7 @@ class GroupRunner:
                 continue
             outage.over()
             for delivery in deliveries:
+                self._metrics.count(BEGUN)
                 self._running.add(delivery)
                 delivery.runner = asyncio.create_task(self._handle(delivery))
 

@@ -99,7 +99,11 @@ class JetStreamGroup:
         for outcome in outcomes:
             answer = _ACK
             if outcome.again_after is not None:
-                wait = int(outcome.again_after.total_seconds() * 1e9)
+                seconds = outcome.again_after.total_seconds()
+                self._bus.backlog(self._group).postpone(
+                    delivery_of(outcome.delivery.receipt)[1], seconds
+                )
+                wait = int(seconds * 1e9)
                 answer = _NAK + b' {"delay": %d}' % wait if wait else _NAK
             await self._say(outcome.delivery, answer)
 

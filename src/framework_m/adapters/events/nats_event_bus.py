@@ -11,6 +11,7 @@ from nats.js.errors import NotFoundError
 
 from framework_m.adapters.events import cloud_events
 from framework_m.adapters.events.bus import EventBusBase
+from framework_m.adapters.events.jetstream_backlog import Backlog, holds_beyond
 from framework_m.adapters.events.jetstream_group import JetStreamGroup
 from framework_m.adapters.events.jetstream_tail import JetStreamTail
 from framework_m.adapters.events.ordered_group import OrderedGroup
@@ -71,6 +72,7 @@ class NatsEventBusAdapter(EventBusBase):
         self._publisher = Publisher(connection)
         self._outgoing: list[tuple[EventMessage, asyncio.Future[None]]] = []
         self._sending: asyncio.Task[None] | None = None
+        self._backlogs: dict[str, Backlog] = {}
         self._is_ensured = False
         self._ensuring = asyncio.Lock()
         self._reset_after_reconnect: weakref.WeakSet[_Resettable] = weakref.WeakSet()
@@ -150,6 +152,26 @@ class NatsEventBusAdapter(EventBusBase):
         except (NatsError, OSError, TimeoutError) as error:
             raise NatsUnavailableError(str(error) or type(error).__name__) from error
         return found
+
+    def backlog(self, group: str) -> Backlog:
+        return self._backlogs.setdefault(group, Backlog(group, self.options.lease))
+
+    async def waits(self, subscription: Subscription) -> bool:
+        group = subscription.group or ""
+        await self.open()
+        jetstream = self.connection.jetstream
+        try:
+            if not subscription.ordered:
+                return await self.backlog(group).has_work(jetstream, self.spec.name)
+            place = await self.pumped.place(group)
+            if place is None:
+                return False
+            subject = f"{self.prefix}.events.{subscription.topic}"
+            if await holds_beyond(jetstream, self.spec.name, subject, place.after):
+                return True
+        except (NatsError, OSError, TimeoutError) as error:
+            raise NatsUnavailableError(str(error) or type(error).__name__) from error
+        return await self.deliveries.has_work(group, ordered=True)
 
     async def _consumers(self) -> list[ConsumerInfo]:
         jetstream = self.connection.jetstream

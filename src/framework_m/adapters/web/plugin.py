@@ -23,6 +23,7 @@ from framework_m.adapters.web import (
     queues_api,
     resources_api,
     sessions_api,
+    workers_api,
 )
 from framework_m.adapters.web.auth import AccessMiddleware, requires_full_access
 from framework_m.adapters.web.documents import describe
@@ -102,6 +103,7 @@ class FrameworkMPlugin(InitPlugin):
                 job_control_api.router(),
                 job_bulk_api.router(),
                 queues_api.router(),
+                workers_api.router(),
                 events_api.router(),
                 meta_api.router(),
             ],

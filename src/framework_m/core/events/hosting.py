@@ -46,6 +46,19 @@ class HandlerHost:
         for subscription in self._groups.subscriptions:
             await self._bus.define(subscription)
 
+    @property
+    def has_groups(self) -> bool:
+        return bool(self._groups.subscriptions) or self._bus.has_groups
+
+    @property
+    def begun(self) -> int:
+        """How many events groups have begun to handle in this process, so far."""
+        return self._bus.begun
+
+    async def have_work(self) -> bool:
+        """Whether a group has an event to handle now. Raises UnavailableError."""
+        return self.has_groups and await self._bus.has_work(self._groups.subscriptions)
+
     def broadcasts(self) -> AbstractAsyncContextManager[None]:
         """Those without a group hear events in the block."""
         return self._broadcasts

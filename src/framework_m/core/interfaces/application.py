@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.queues import Queues
     from framework_m.core.jobs.service import Jobs
+    from framework_m.core.jobs.workers import Workers
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
@@ -80,6 +81,10 @@ class ApplicationProtocol(Protocol):
     @property
     def queues(self) -> Queues:
         """Its queues. Raises ConfigurationError while it is not open."""
+
+    @property
+    def workers(self) -> Workers:
+        """Its workers. Raises ConfigurationError while it is not open."""
 
     @property
     def events(self) -> Events:

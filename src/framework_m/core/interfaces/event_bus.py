@@ -91,6 +91,14 @@ class EventBusProtocol(Protocol):
     survives_restarts: bool
     """False where groups and their events live in this process only."""
 
+    @property
+    def begun(self) -> int:
+        """How many events groups have begun to handle in this process, so far."""
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether this process is a member of any group."""
+
     async def start(self) -> None:
         """Connect. Idempotent."""
 
@@ -143,6 +151,12 @@ class EventBusProtocol(Protocol):
 
     async def lag(self) -> Mapping[str, int]:
         """How many events each group has still to handle."""
+
+    async def has_work(self, subscriptions: Sequence[Subscription]) -> bool:
+        """Whether one of these groups, or of those that run here, has an event to handle now.
+
+        One that waits for its next attempt does not count, nor do those behind it in its order.
+        """
 
     async def forget_group(self, group: str) -> bool:
         """A group that nobody serves any more is gone, with what waits in it.

@@ -357,3 +357,9 @@ class JobStore(JobReading, Protocol):
 
         Those of paused queues wait for more than their time, and do not count.
         """
+
+    async def has_work(self, queues: Sequence[str], worker: str) -> bool:
+        """Whether a job of these queues is due, or left by a dead worker; or is run by this one.
+
+        At one moment: a job that is claimed meanwhile is in one of these states or the other.
+        """

@@ -44,5 +44,8 @@ class OutboxStore(Protocol):
     async def oldest(self, limit: int, *, older_than: timedelta) -> Sequence[OutboxRow]:
         """What was committed at least that long ago and is still here, in order."""
 
+    async def is_empty(self) -> bool:
+        """Whether everything that was committed is on the bus."""
+
     async def delete(self, rows: Sequence[OutboxRow]) -> None:
         """The bus has these for good. Twice is harmless."""

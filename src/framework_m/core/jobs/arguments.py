@@ -52,6 +52,14 @@ class Arguments:
         self._shape = self._build_shape(hints)
         self._result = _result_adapter(hints.get("return", Any))
 
+    def hint(self, name: str) -> Any:
+        """How a parameter is annotated; Any if it is not."""
+        return self._hints.get(name, Any)
+
+    def default(self, name: str) -> Any:
+        """What the function takes if it is not given; `inspect.Parameter.empty`: it has to be."""
+        return self._signature.parameters[name].default
+
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Positional arguments by name, as the function itself would take them."""
         if len(args) > len(self.names):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
+from framework_m.core import clock
 from framework_m.core.causes import current_cause
 from framework_m.core.errors import JobEndedError, JobNotEndedError, JobNotFoundError
 from framework_m.core.identity import User, acting_user
@@ -99,11 +99,8 @@ class Jobs:
         """The same for many runs."""
         return await self._insert_in(unit, [self._new(call) for call in calls])
 
-    async def enqueue_as(
-        self, job_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: str
-    ) -> JobHandle[Any]:
-        """Ask for a run by name under an id that was chosen elsewhere."""
-        call: JobCall[Any] = JobCall(job_name, tuple(args), kwargs)
+    async def enqueue_as(self, call: JobCall[Any], job_id: str) -> JobHandle[Any]:
+        """Ask for a run under an id that was chosen elsewhere."""
         [handle] = await self._insert([self._new(call, job_id)])
         return handle
 
@@ -342,5 +339,5 @@ def _call(
 def _dispatch(job: NewJob) -> Dispatch:
     due_at = job.due_at
     if job.delay is not None:
-        due_at = datetime.now(UTC) + job.delay
+        due_at = clock.now() + job.delay
     return Dispatch(job.job_id, job.job_name, job.queue, job.priority, due_at=due_at)

@@ -81,6 +81,10 @@ class EventRelay:
             logger.info("relay: published %d events that had not been", total)
         return total
 
+    async def is_behind(self) -> bool:
+        """Whether a committed event is not on the bus yet. Raises UnavailableError."""
+        return not await self._outbox.is_empty()
+
     async def close(self) -> None:
         """Publish what is still on its way."""
         self._pace.close()
