@@ -87,7 +87,6 @@ class Ports:
     jobs: Jobs
     queues: Queues
     queue_states: QueueStates
-    workers: Workers
     worker_store: WorkerStore
     nats: NatsConnection | None
     tables: Tables
@@ -101,6 +100,10 @@ class Ports:
     event_log: EventLog
     handlers: HandlerHost
     metrics: Metrics
+
+    @property
+    def workers(self) -> Workers:
+        return Workers(self.worker_store)
 
     async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         return await self.jobs.enqueue(job, *args, **kwargs)
