@@ -331,11 +331,16 @@ class FrameworkM:
                 yield
 
     async def run_worker(
-        self, stop: asyncio.Event, queues: WantedQueues = None, *, name: str | None = None
+        self,
+        stop: asyncio.Event,
+        queues: WantedQueues = None,
+        *,
+        name: str | None = None,
+        drained: asyncio.Event | None = None,
     ) -> None:
         """Run jobs until `stop`, then stop gracefully. Waits for the database first.
 
-        Returns, too, when the worker was drained: see `app.workers`.
+        Returns, too, when the worker was drained (see `app.workers`); then `drained` was set.
 
         name: what the worker is called; by default after its host and process.
         """
@@ -343,7 +348,7 @@ class FrameworkM:
         async with self:
             await self.wait_until_ready(stop)
             if not stop.is_set():
-                await self.ports.run_worker(stop, order, name)
+                await self.ports.run_worker(stop, order, name, drained=drained)
 
     async def run_until_empty(
         self,

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from framework_m import JobStatus
+from framework_m.cli.health import Health
 from framework_m.cli.main import main
 from framework_m.cli.supervisor import longest_wait
 from tests.support import jobs
@@ -130,6 +131,16 @@ async def answers(probe: httpx.AsyncClient, status: int) -> dict[str, list[dict[
         return answer.json() if answer.status_code == status else None
 
     return await until(look, deadline=40)
+
+
+async def test_a_worker_that_drains_is_not_ready(sqlite: Harness) -> None:
+    drained = asyncio.Event()
+    health = Health(sqlite.app, asyncio.Event(), drained)
+    transport = httpx.ASGITransport(health)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://worker") as probe:
+        await answers(probe, 200)
+        drained.set()
+        assert (await answers(probe, 503))["checks"][-1]["detail"] == "draining"
 
 
 async def test_a_job_that_keeps_the_event_loop_does_not_make_it_look_dead(sqlite: Harness) -> None:

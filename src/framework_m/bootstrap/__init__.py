@@ -43,7 +43,6 @@ from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
 from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
-from framework_m.core.jobs.workers import Workers
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Backend, Settings
@@ -86,7 +85,6 @@ def bootstrap(
     reserved = database.reserved(_RESERVED_CONNECTIONS)
     queue_store = DatabaseQueueStore(database, reserved)
     queue_states = QueueStates(queue_store)
-    worker_store = DatabaseWorkerStore(database, reserved)
     limits = Limits(registry, queue_states.limit_of)
     store = _job_store(settings, database, reserved, limits)
     way = transport(settings, database, store)
@@ -124,8 +122,7 @@ def bootstrap(
         jobs=jobs,
         queues=Queues(queue_store, units, repositories, registry),
         queue_states=queue_states,
-        workers=Workers(worker_store),
-        worker_store=worker_store,
+        worker_store=DatabaseWorkerStore(database, reserved),
         nats=way.nats,
         tables=tables,
         repositories=repositories,

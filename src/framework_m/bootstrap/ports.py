@@ -87,7 +87,6 @@ class Ports:
     jobs: Jobs
     queues: Queues
     queue_states: QueueStates
-    workers: Workers
     worker_store: WorkerStore
     nats: NatsConnection | None
     tables: Tables
@@ -101,6 +100,10 @@ class Ports:
     event_log: EventLog
     handlers: HandlerHost
     metrics: Metrics
+
+    @property
+    def workers(self) -> Workers:
+        return Workers(self.worker_store)
 
     async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         return await self.jobs.enqueue(job, *args, **kwargs)
@@ -247,9 +250,10 @@ class Ports:
         name: str | None = None,
         *,
         until: Emptiness | None = None,
+        drained: asyncio.Event | None = None,
     ) -> int:
         """The same until `stop`, or until there is nothing left to do; how many runs it began."""
-        drained, ports = asyncio.Event(), self._worker_ports()
+        drained, ports = drained or asyncio.Event(), self._worker_ports()
         async with self.sweeping(), self.handling(drained):
             return await run_worker(ports, stop, order, name=name, until=until, drained=drained)
 

@@ -32,9 +32,10 @@ class Health:
     kill the process, and keeps its lease, so /health/live goes on to answer.
     """
 
-    def __init__(self, app: FrameworkM, stop: asyncio.Event) -> None:
+    def __init__(self, app: FrameworkM, stop: asyncio.Event, drained: asyncio.Event) -> None:
+        """stop, drained: set when the worker stops, and when it begins to drain."""
         self._app = app
-        self._stop = stop
+        self._ends = {"stopping": stop, "draining": drained}
         self._worker = asyncio.get_running_loop()
 
     async def __call__(self, scope: dict[str, Any], _receive: Any, send: Send) -> None:
@@ -65,14 +66,13 @@ class Health:
         except (TimeoutError, RuntimeError):
             detail = "its event loop does not answer: a job keeps it to itself"
             return [Check("worker", ok=False, detail=detail)]
-        stopping = self._stop.is_set()
-        worker = Check("worker", ok=not stopping, detail="stopping" if stopping else "running")
-        return [*checks, worker]
+        ending = next((how for how, begun in self._ends.items() if begun.is_set()), None)
+        return [*checks, Check("worker", ok=ending is None, detail=ending or "running")]
 
 
 @contextlib.contextmanager
 def health_served(
-    app: FrameworkM, stop: asyncio.Event, listener: socket.socket | None
+    app: FrameworkM, stop: asyncio.Event, drained: asyncio.Event, listener: socket.socket | None
 ) -> Iterator[None]:
     """Answer there for as long as the block lasts, also while the worker stops."""
     if listener is None:
@@ -81,7 +81,7 @@ def health_served(
     import uvicorn  # noqa: PLC0415 - only where something is served
 
     config = uvicorn.Config(
-        Health(app, stop),
+        Health(app, stop, drained),
         http="h11",
         ws="none",
         lifespan="off",

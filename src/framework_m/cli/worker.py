@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Annotated
 
@@ -165,10 +166,10 @@ async def _run(
     *,
     burst: bool,
 ) -> None:
-    stop = stop_on_signals()
-    with health_served(app, stop, listener):
+    stop, drained = stop_on_signals(), asyncio.Event()
+    with health_served(app, stop, drained, listener):
         if not burst:
-            await app.run_worker(stop, order, name=name)
+            await app.run_worker(stop, order, name=name, drained=drained)
             return
         runs = await app.run_until_empty(order, stop=stop, name=name)
         say(f"ended after {runs} runs")

@@ -332,6 +332,25 @@ class TestEvents:
             assert not app.broker.is_worker_process
             heard.clear()
 
+    async def test_who_comes_while_the_last_one_ends_begins_anew(
+        self, app: FrameworkM, heard: list[str]
+    ) -> None:
+        ending, may_end = asyncio.Event(), asyncio.Event()
+
+        async def end_slowly(state: TaskiqState) -> None:
+            ending.set()
+            await may_end.wait()
+
+        app.broker.event_handlers[TaskiqEvents.CLIENT_SHUTDOWN].insert(0, end_slowly)
+        await app.broker.startup()
+        leaves = asyncio.create_task(app.broker.shutdown())
+        await ending.wait()
+        come = [asyncio.create_task(app.broker.startup()) for _ in range(2)]
+        await asyncio.sleep(0)  # they have taken their first step, up to where they wait
+        may_end.set()
+        await asyncio.gather(leaves, *come)
+        assert heard == ["CLIENT_STARTUP", "CLIENT_SHUTDOWN", "CLIENT_STARTUP"]
+
     async def test_serving_is_asking(self, app: FrameworkM, heard: list[str]) -> None:
         async with app.serving():
             await app.broker.startup()  # as an application of taskiq's does

@@ -42,7 +42,9 @@ class Role:
         self._start = start
         self._end = end
         self._turn = asyncio.Lock()
+        self._home: asyncio.AbstractEventLoop | None = None
         self.holders = 0
+        self._has_begun = False
 
     async def __aenter__(self) -> None:
         await self.enter()
@@ -52,12 +54,18 @@ class Role:
 
     async def enter(self) -> None:
         """Returns when all has been started. Raises ConfigurationError for what cannot be."""
-        if self.holders == 0:
-            self._turn = asyncio.Lock()  # the last one may have been another event loop's
+        home = asyncio.get_running_loop()
+        if home is not self._home:  # a lock is one event loop's
+            self._home, self._turn = home, asyncio.Lock()
         self.holders += 1
-        async with self._turn:
-            if self.holders == 1:
-                await self._begin()
+        try:
+            async with self._turn:
+                if not self._has_begun:
+                    await self._begin()
+                    self._has_begun = True
+        except BaseException:
+            self.holders -= 1
+            raise
 
     async def leave(self) -> None:
         """Not entered: nothing to do."""
@@ -66,22 +74,18 @@ class Role:
         async with self._turn:
             self.holders -= 1
             if self.holders == 0:
+                self._has_begun = False
                 await self._finish()
 
     async def _begin(self) -> None:
         try:
             await self._run(self._start, "startup")
         except FrameworkMError:
-            self.holders -= 1
             raise
         except Exception as error:
-            self.holders -= 1
             logger.exception("%s failed", self._start.value)
             told = f"{type(error).__name__}: {error}"
             raise ConfigurationError(f"{self._start.value} failed ({told})") from error
-        except BaseException:
-            self.holders -= 1
-            raise
 
     async def _finish(self) -> None:
         """What fails is told, and keeps nothing else from ending."""
