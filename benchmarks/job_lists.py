@@ -57,7 +57,7 @@ async def _pick(app: FrameworkM, scope: JobScope) -> None:
     """What the first of a bulk request's transactions begins with."""
     async with app.ports.units() as unit:
         wanted = JobFilter(job_name="send_mail", limit=200)
-        await app.ports.job_store.pick(unit.unit, wanted, scope)
+        await app.ports.job_store.pick(unit, wanted, scope)
 
 
 def _filters(now: datetime) -> dict[str, JobFilters]:
