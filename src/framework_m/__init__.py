@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from framework_m.core.events.subscriptions import on
     from framework_m.core.identity import User, acting_as
     from framework_m.core.interfaces.filters import where
+    from framework_m.core.interfaces.job_reading import JobCursor
     from framework_m.core.interfaces.repository import Page, Repository
     from framework_m.core.jobs.context import JobContext
     from framework_m.core.jobs.control import Cancel, Discard, Retry, Snooze
@@ -89,6 +90,7 @@ __all__ = [
     "JobAttempt",
     "JobCancelled",
     "JobContext",
+    "JobCursor",
     "JobFailed",
     "JobHandle",
     "JobLog",
@@ -145,6 +147,7 @@ _HOMES = {
     "JobAttempt": "framework_m.core.doctypes.job_log",
     "JobCancelled": "framework_m.core.events.jobs",
     "JobContext": "framework_m.core.jobs.context",
+    "JobCursor": "framework_m.core.interfaces.job_reading",
     "JobFailed": "framework_m.core.events.jobs",
     "JobHandle": "framework_m.core.jobs.handle",
     "JobLog": "framework_m.core.doctypes.job_log",

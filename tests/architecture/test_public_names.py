@@ -35,6 +35,7 @@ PUBLIC_NAMES = [
     "JobAttempt",
     "JobCancelled",
     "JobContext",
+    "JobCursor",
     "JobFailed",
     "JobHandle",
     "JobLog",

@@ -134,6 +134,21 @@ def test_the_page_on_jobs_keeps_limits_and_unique_jobs(tmp_path: Path) -> None:
     ]
 
 
+def test_the_page_on_jobs_acts_on_many_at_once(tmp_path: Path) -> None:
+    files = write_files(ROOT / "docs" / "jobs.md", tmp_path)
+    [program] = [file for file in files if file.name == "tidy.py"]
+    shown = run([sys.executable, str(program)], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines() == [
+        "JobCount(count=500, is_exact=True)",
+        "['leaf 499', 'leaf 498', 'leaf 497', 'leaf 496']",
+        "500",
+        "100",
+        "400 ()",
+        "1000",
+    ]
+
+
 def test_the_page_on_jobs_counts_primes_in_a_process(tmp_path: Path) -> None:
     [program] = [
         file

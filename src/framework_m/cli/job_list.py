@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from framework_m.cli.console import DONE, UsageError, complain, run, say, say_json, say_table
+from framework_m.cli.console import (
+    DONE,
+    UsageError,
+    complain,
+    printable,
+    run,
+    say,
+    say_json,
+    say_table,
+)
 from framework_m.cli.job_filters import ANY, FilterOptions
 from framework_m.cli.job_types import shown_type
 from framework_m.cli.loading import AppOption, load
@@ -20,6 +29,8 @@ if TYPE_CHECKING:
     from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.job_reading import JobCount, JobCursor, JobFilters
     from framework_m.core.jobs.registry import RegisteredJob
+
+_LARGEST_PAGE = 100_000
 
 
 def job_list(
@@ -42,8 +53,8 @@ def job_list(
             raise UsageError("filters, --cursor and --count are about runs: add --runs")
         _say_functions(load(app), as_json)
         return DONE
-    if limit < 1:
-        raise UsageError("--limit must be 1 or more")
+    if not 1 <= limit <= _LARGEST_PAGE:
+        raise UsageError(f"--limit must be from 1 to {_LARGEST_PAGE}")
     before, filters = _place(cursor), which.filters()
     application = load(app)
     if count:
@@ -132,11 +143,11 @@ def _say_runs(found: Sequence[JobLog]) -> None:
         [
             (
                 job.job_id,
-                job.job_name,
+                printable(job.job_name),
                 job.status.value,
                 f"{job.attempt}/{job.max_attempts}",
                 job.enqueued_at.isoformat(timespec="seconds"),
-                (job.error or "").partition("\n")[0],
+                printable((job.error or "").partition("\n")[0]),
             )
             for job in found
         ],
