@@ -34,6 +34,7 @@ Month = NewType("Month", str)
 @job(queue="reports", retries=0, timeout=60)
 async def everything(
     ctx: JobContext,
+    *,
     n: int = 0,
     ratio: float = 0,
     total: Decimal = Decimal(0),
