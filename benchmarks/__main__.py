@@ -2,9 +2,10 @@
 
 import asyncio
 
-from benchmarks import documents, events, jobs
+from benchmarks import documents, events, job_lists, jobs
 
 if __name__ == "__main__":
     asyncio.run(jobs.main())
     asyncio.run(documents.main())
     events.run()
+    asyncio.run(job_lists.main())

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from framework_m.core.discovery import home_of
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.doctypes.built_in import BUILT_IN
 from framework_m.core.doctypes.registry import DocTypeRegistry
-from framework_m.core.errors import ConfigurationError, UnavailableError
+from framework_m.core.errors import ConfigurationError
 from framework_m.core.events.registry import HandlerRegistry
 from framework_m.core.interfaces.application import Check, WebOptions
+from framework_m.core.jobs.built_in import BUILT_IN as BUILT_IN_JOBS
 from framework_m.core.jobs.queue_order import WantedQueues, order_of
 from framework_m.core.jobs.registry import JobRegistry
-from framework_m.core.outage import Outage, every
 from framework_m.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from litestar import Litestar
     from pydantic import BaseModel
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+    from framework_m.adapters.jobs.broker import JobBroker
     from framework_m.bootstrap import Ports
     from framework_m.core.access.gate import Gate
     from framework_m.core.events.service import Events
@@ -34,13 +36,12 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.function import JobCall
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.queues import Queues
+    from framework_m.core.jobs.retention import Retention
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.jobs.workers import Workers
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
-
-_PRUNING_INTERVAL = 60.0
 
 
 class FrameworkM:
@@ -71,6 +72,7 @@ class FrameworkM:
         self._registry: JobRegistry | None = None
         self._doctypes: DocTypeRegistry | None = None
         self._handlers: HandlerRegistry | None = None
+        self._broker: JobBroker | None = None
         self._ports: Ports | None = None
         self._openings = 0
         self._asgi: Litestar | None = None
@@ -93,9 +95,27 @@ class FrameworkM:
             raise ConfigurationError("settings cannot change while the application is open")
         self._settings = Settings(**{**dict(self.settings), **changes})
 
+    @contextlib.contextmanager
+    def isolated(self, **changes: Any) -> Iterator[None]:
+        """Other settings, and nobody else's engine, for as long as the block lasts: for tests.
+
+        Raises ConfigurationError if it is open already.
+        """
+        if self._ports is not None:
+            raise ConfigurationError("the application is open already: it cannot be isolated")
+        before = self._settings, self._engine
+        given = {} if self._settings is None else dict(self._settings)
+        self._settings, self._engine = Settings(**{**given, **changes}), None
+        try:
+            yield
+        finally:
+            self._settings, self._engine = before
+
     @property
     def registry(self) -> JobRegistry:
-        """The job functions; the modules are imported at first use.
+        """The job functions, the framework's own among them.
+
+        The modules are imported at first use.
 
         Raises ConfigurationError (a module does not import, two functions have one name).
         """
@@ -103,10 +123,33 @@ class FrameworkM:
             registry = JobRegistry(
                 default_retries=self.settings.job_retries,
                 default_timeout=self.settings.job_timeout,
+                built_in=BUILT_IN_JOBS,
             )
             registry.discover(self.modules)
+            if self._broker is not None or "taskiq" in sys.modules:
+                self.broker.adopt(registry)  # without taskiq, nothing was decorated with it
             self._registry = registry
         return self._registry
+
+    @property
+    def broker(self) -> JobBroker:
+        """The application's own taskiq broker; there before the application is open.
+
+        For what is written for taskiq: `@app.broker.task`, `add_middlewares`, `on_event`,
+        dependencies. Its workers are this application's, its results the jobs' records.
+        """
+        if self._broker is None:
+            from framework_m.bootstrap import application_broker  # noqa: PLC0415 - loads taskiq
+
+            self._broker = application_broker(self)
+            if self._registry is not None:
+                self._broker.adopt(self._registry)
+        return self._broker
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has its ports."""
+        return self._ports is not None
 
     @property
     def doctypes(self) -> DocTypeRegistry:
@@ -188,6 +231,11 @@ class FrameworkM:
         return self.ports.replays
 
     @property
+    def retention(self) -> Retention:
+        """Remove what is old, as the job `framework_m.prune_jobs` does."""
+        return self.ports.retention
+
+    @property
     def asgi(self) -> Litestar:
         """The Litestar application, for any ASGI server; it opens and closes this one."""
         if self._asgi is None:
@@ -201,16 +249,19 @@ class FrameworkM:
         if self._openings == 0:
             from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
 
+            self.broker.require_fit()
             self._ports = bootstrap(
                 self.settings,
                 self.registry,
                 self.doctypes,
                 self.handlers,
                 home_of(self.modules),
+                self.broker,
                 engine=self._engine,
             )
             for job in self.registry:
                 job.function.opened(self._ports.jobs)
+            self.broker.opened(self._ports.jobs)
         self._openings += 1
         return self
 
@@ -219,6 +270,7 @@ class FrameworkM:
         if self._openings:
             return
         ports, self._ports = self.ports, None
+        self.broker.closed()
         for job in self.registry:
             job.function.closed(ports.jobs)
         await ports.close()
@@ -275,26 +327,35 @@ class FrameworkM:
         order = order_of(queues)
         async with self:
             await self.wait_until_ready()
-            drained = asyncio.Event()
-            working = self.ports.worker(order, drained=drained)
-            async with self._sweeping(), self._handling(drained), working:
+            async with self.ports.worker(order):
                 yield
 
-    async def run_worker(self, stop: asyncio.Event, queues: WantedQueues = None) -> None:
+    async def run_worker(
+        self,
+        stop: asyncio.Event,
+        queues: WantedQueues = None,
+        *,
+        name: str | None = None,
+        drained: asyncio.Event | None = None,
+    ) -> None:
         """Run jobs until `stop`, then stop gracefully. Waits for the database first.
 
-        Returns, too, when the worker was drained: see `app.workers`.
+        Returns, too, when the worker was drained (see `app.workers`); then `drained` was set.
+
+        name: what the worker is called; by default after its host and process.
         """
         order = order_of(queues)
         async with self:
             await self.wait_until_ready(stop)
             if not stop.is_set():
-                drained = asyncio.Event()
-                async with self._sweeping(), self._handling(drained):
-                    await self.ports.run_worker(stop, order, drained=drained)
+                await self.ports.run_worker(stop, order, name, drained=drained)
 
     async def run_until_empty(
-        self, queues: WantedQueues = None, *, stop: asyncio.Event | None = None
+        self,
+        queues: WantedQueues = None,
+        *,
+        stop: asyncio.Event | None = None,
+        name: str | None = None,
     ) -> int:
         """Run jobs until nothing is left to do now; how many runs that were.
 
@@ -308,9 +369,7 @@ class FrameworkM:
             await self.wait_until_ready(stop)
             if stop.is_set() or await self.ports.is_empty(order):
                 return 0
-            drained = asyncio.Event()
-            async with self._sweeping(), self._handling(drained):
-                return await self.ports.run_until_empty(stop, order, drained=drained)
+            return await self.ports.run_worker(stop, order, name, until=self.ports.emptiness())
 
     async def migrate(self) -> None:
         """Bring the database's schema to this version. Raises UnavailableError."""
@@ -319,17 +378,7 @@ class FrameworkM:
 
     async def wait_until_ready(self, stop: asyncio.Event | None = None) -> None:
         """Return when the database answers and has this version's schema, or at `stop`."""
-        stop = stop or asyncio.Event()
-        outage = Outage("start")
-        while not stop.is_set():
-            try:
-                await self.ports.require_schema()
-                await self.ports.start()
-            except UnavailableError as error:
-                await outage.wait(error, stop)
-                continue
-            outage.over()
-            return
+        await self.ports.wait_until_ready(stop or asyncio.Event())
 
     async def readiness(self) -> Sequence[Check]:
         if self._ports is None:
@@ -342,43 +391,5 @@ class FrameworkM:
 
         Event handlers without a group hear events meanwhile.
         """
-        async with self, self._sweeping(), self.ports.handlers.broadcasts():
+        async with self, self.ports.serving():
             yield
-
-    @contextlib.asynccontextmanager
-    async def _handling(self, drained: asyncio.Event) -> AsyncIterator[None]:
-        """What a worker does for events, until it is drained."""
-        async with contextlib.AsyncExitStack() as handling:
-            await handling.enter_async_context(self.ports.handlers.broadcasts())
-            await handling.enter_async_context(self.ports.handlers.groups())
-            leaving = asyncio.create_task(_close_on(drained, handling), name="event handlers")
-            try:
-                yield
-            finally:
-                drained.set()
-                await leaving
-
-    @contextlib.asynccontextmanager
-    async def _sweeping(self) -> AsyncIterator[None]:
-        stop = asyncio.Event()
-        sweeping = asyncio.create_task(self._sweep_until(stop), name="relay")
-        try:
-            yield
-        finally:
-            stop.set()
-            await sweeping
-
-    async def _sweep_until(self, stop: asyncio.Event) -> None:
-        await self.wait_until_ready(stop)
-        ports, interval = self.ports, self.settings.sweep_interval
-        relay: Callable[[], Any] = ports.relay.sweep
-        await asyncio.gather(
-            every(interval, relay, stop, who="relay"),
-            every(interval, ports.event_relay.sweep, stop, who="event relay"),
-            every(_PRUNING_INTERVAL, ports.prune_events, stop, who="pruning of events"),
-        )
-
-
-async def _close_on(event: asyncio.Event, stack: contextlib.AsyncExitStack) -> None:
-    await event.wait()
-    await stack.aclose()

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,11 +17,15 @@ from pydantic import Field, FilePath, SecretStr, field_validator, model_validato
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from framework_m.core.errors import ConfigurationError
+from framework_m.core.jobs.keeping import KeepDays
 from framework_m.core.jobs.queue_order import QueueOrder
+from framework_m.core.jobs.states import JobStatus
 
 PREFIX = "FRAMEWORK_M_"
 CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL", "NATS_URL", "SECRET_KEY"})
 """Read under the names that everybody gives them, without the prefix."""
+
+UNLIMITED = "unlimited"
 
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///framework_m.db"
 
@@ -136,6 +141,15 @@ class Settings(BaseSettings):
     job_events: bool = Field(
         True, description="Whether an event is published when a job has ended: job.succeeded …"
     )
+    keep_success_days: KeepDays = Field(
+        7, description="How long jobs that succeeded are kept after their end, or forever."
+    )
+    keep_failed_days: KeepDays = Field(
+        30, description="How long jobs that failed are kept after their end, or forever."
+    )
+    keep_cancelled_days: KeepDays = Field(
+        7, description="How long cancelled jobs are kept after their end, or forever."
+    )
     queues: str | None = Field(
         None,
         description="What a worker serves, as in critical:4,default:2; all that functions name.",
@@ -143,7 +157,18 @@ class Settings(BaseSettings):
     strict_queues: bool = Field(
         False, description="Whether that is a strict order, the most important queue first."
     )
-    concurrency: int = Field(50, ge=1, description="Jobs that one worker process runs at once.")
+    concurrency: int | None = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        description="Jobs that one worker process runs at once, or unlimited: all that are due.",
+    )
+    health_port: int | None = Field(
+        None, ge=0, le=65535, description="Where a worker answers /health; nowhere if not set."
+    )
+    health_host: str = Field(
+        "127.0.0.1", description="The address of that port; 0.0.0.0 for all of the machine's."
+    )
     job_processes: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
@@ -195,6 +220,13 @@ class Settings(BaseSettings):
     )
     body_limit: int = Field(1_000_000, ge=1, description="Largest HTTP request body accepted.")
 
+    @field_validator("concurrency", mode="before")
+    @classmethod
+    def _any_number(cls, value: object) -> object:
+        if isinstance(value, str) and value.strip().lower() == UNLIMITED:
+            return None
+        return value
+
     @field_validator("jwks_url")
     @classmethod
     def _keys_come_safely(cls, value: str | None) -> str | None:
@@ -216,6 +248,15 @@ class Settings(BaseSettings):
         except ConfigurationError as error:
             raise ValueError(str(error)) from error
         return self
+
+    @property
+    def keeping(self) -> Mapping[JobStatus, KeepDays]:
+        """How many days jobs are kept after their end, by how they ended."""
+        return {
+            JobStatus.SUCCESS: self.keep_success_days,
+            JobStatus.FAILED: self.keep_failed_days,
+            JobStatus.CANCELLED: self.keep_cancelled_days,
+        }
 
     @property
     def queue_order(self) -> QueueOrder | None:

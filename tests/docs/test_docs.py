@@ -70,6 +70,19 @@ def test_the_first_application_runs_as_shown(tmp_path: Path) -> None:
     assert "'month': '2026-11'" in program.stdout
 
 
+def test_the_page_on_the_worker_runs_as_shown(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "worker.md"
+    _, program = write_files(page, tmp_path)
+    [shell] = blocks(page, "console")
+    commands = "\n".join(line.removeprefix("$ ") for line in shell.splitlines())
+    ended = f"\n{sys.executable} {program.name}"
+    shown = run(["sh", "-ec", commands + ended], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "ended after 4 runs" in shown.stdout
+    assert "4 runs" in shown.stdout.splitlines()[-1]
+    assert len(re.findall(r"build_report [0-9a-f-]{36}: Success in ", shown.stderr)) == 3
+
+
 def test_the_page_on_jobs_runs_as_shown(tmp_path: Path) -> None:
     page = ROOT / "docs" / "jobs.md"
     files = write_files(page, tmp_path)

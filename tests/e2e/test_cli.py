@@ -154,6 +154,7 @@ def test_job_functions_are_listed(m: Run) -> None:
     assert [(job["name"], job["queue"]) for job in listed] == [
         ("add", "default"),
         ("boom", "other"),
+        ("framework_m.prune_jobs", "default"),
     ]
     assert "shop.jobs:boom" in m("job:list").stdout
 

@@ -1,6 +1,7 @@
 """`m migrate:make` and `m migrate`: an application's DocTypes become tables, and change."""
 
 import json
+import os
 import sqlite3
 import subprocess
 from collections.abc import Callable

@@ -94,7 +94,7 @@ async def test_several_worker_processes_have_the_same_order(
     with worker_process(harness.environment(), output, *options) as parent:
 
         async def both_started() -> bool:
-            return output.read_text().count("other > default") == 2
+            return output.read_text().count("other > default") == 3  # and the banner
 
         await until(both_started)
         assert (await harness.ended(await jobs.on_another_queue.enqueue())).result == "done"

@@ -1,6 +1,8 @@
 """The example of an application that was there before: one transaction, whoever ends it."""
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -104,3 +106,15 @@ async def test_locations_are_below_the_prefix(background: FrameworkM) -> None:
         location = accepted.headers["location"]
         assert location.startswith(f"{JOBS}/")
         assert (await client.get(location, headers=headers)).json()["user_id"] == "shop"
+
+
+def test_its_own_tests_pass() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=Path(__file__).parents[2] / "examples" / "existing_app",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "3 passed" in done.stdout, done.stdout + done.stderr

@@ -52,3 +52,15 @@ async def test_many_upgrades_at_once_take_turns(database: Database) -> None:
 
 def test_the_revisions_travel_in_the_wheel() -> None:
     assert (migrations.scripts() / "env.py").is_file()
+
+
+async def test_asking_again_and_again_keeps_the_cache_of_statements(database: Database) -> None:
+    """As whoever asks for a process's health does: what is in use must not be driven out."""
+    await migrations.upgrade(database)
+    await migrations.require_current(database)
+    cached = database.engine.sync_engine._compiled_cache
+    assert cached is not None
+    before = len(cached)
+    for _ in range(10):
+        await migrations.require_current(database)
+    assert len(cached) == before

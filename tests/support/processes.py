@@ -60,6 +60,10 @@ class WorkerProcess:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(_STOP_TIMEOUT)
 
+    def wait(self) -> int:
+        """Until it ends by itself; the exit status."""
+        return self._process.wait(_STOP_TIMEOUT)
+
     def output(self) -> str:
         return self._output.read_text()
 

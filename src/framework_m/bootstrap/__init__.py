@@ -18,6 +18,7 @@ from framework_m.adapters.db.engine import Database, safe_url
 from framework_m.adapters.db.event_letters import EventInbox
 from framework_m.adapters.db.job_events import JobEvents
 from framework_m.adapters.db.job_log_store import JobLogStore
+from framework_m.adapters.db.job_pruning import JobPruner
 from framework_m.adapters.db.queue_store import DatabaseQueueStore
 from framework_m.adapters.db.replays import DatabaseReplayStore
 from framework_m.adapters.db.repositories import DocumentRepositories
@@ -27,9 +28,11 @@ from framework_m.adapters.db.unit_of_work import UnitsOfWork
 from framework_m.adapters.db.worker_store import DatabaseWorkerStore
 from framework_m.adapters.events.bus import BusOptions
 from framework_m.adapters.events.choice import OverNats, choose
+from framework_m.adapters.jobs.broker import BrokerHost, JobBroker
 from framework_m.adapters.jobs.database import notify_channel
 from framework_m.bootstrap.ports import Ports
 from framework_m.bootstrap.transport import shown_nats, stream_limits, transport
+from framework_m.core import clock
 from framework_m.core.access.api_keys import ApiKeys
 from framework_m.core.access.gate import Gate
 from framework_m.core.doctypes.queue import Queue
@@ -38,8 +41,8 @@ from framework_m.core.events.service import Events
 from framework_m.core.jobs.limits import Limits
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
+from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
-from framework_m.core.jobs.workers import Workers
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Backend, Settings
@@ -57,7 +60,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.application import ApplicationProtocol
     from framework_m.core.jobs.registry import JobRegistry
 
-__all__ = ["Ports", "asgi", "bootstrap", "safe_url", "shown_nats"]
+__all__ = ["Ports", "application_broker", "asgi", "bootstrap", "safe_url", "shown_nats"]
 
 _RESERVED_CONNECTIONS = 3
 """Claims, outcomes and a sweep at once."""
@@ -69,18 +72,19 @@ def bootstrap(
     doctypes: DocTypeRegistry,
     handlers: HandlerRegistry,
     home: Path,
+    broker: JobBroker,
     *,
     engine: AsyncEngine | None = None,
 ) -> Ports:
     """Choose and wire the adapters. Connects to nothing yet.
 
+    broker: the application's own, which outlives the ports.
     engine: one that the application has already, instead of one of our own.
     """
     database = _database(settings, engine)
     reserved = database.reserved(_RESERVED_CONNECTIONS)
     queue_store = DatabaseQueueStore(database, reserved)
     queue_states = QueueStates(queue_store)
-    worker_store = DatabaseWorkerStore(database, reserved)
     limits = Limits(registry, queue_states.limit_of)
     store = _job_store(settings, database, reserved, limits)
     way = transport(settings, database, store)
@@ -92,18 +96,11 @@ def bootstrap(
     bus = _events(settings, reserved, way.nats)
     handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
     event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
-    events = Events(
-        bus.bus,
-        bus.outbox,
-        bus.letters,
-        units,
-        event_relay,
-        source=settings.event_source,
-        limit=settings.event_limit,
-    )
+    events = _events_service(settings, bus, units, event_relay)
     repositories = DocumentRepositories(
         database, tables, units, jobs, events, after_changes={Queue: queue_states.refresh}
     )
+    replays = DatabaseReplayStore(database, units)
     ports = Ports(
         settings=settings,
         database=database,
@@ -111,13 +108,13 @@ def bootstrap(
         units=units,
         job_store=store,
         job_queue=way.queue,
-        broker=way.broker,
+        broker=broker,
+        job_streams=way.streams,
         relay=relay,
         jobs=jobs,
         queues=Queues(queue_store, units, repositories, registry),
         queue_states=queue_states,
-        workers=Workers(worker_store),
-        worker_store=worker_store,
+        worker_store=DatabaseWorkerStore(database, reserved),
         nats=way.nats,
         tables=tables,
         repositories=repositories,
@@ -125,7 +122,8 @@ def bootstrap(
             database, tables, home / settings.migrations, settings.migrations_table
         ),
         access=_access(settings, database),
-        replays=DatabaseReplayStore(database, units),
+        replays=replays,
+        retention=Retention(JobPruner(database), replays, settings.keeping),
         events=events,
         event_relay=event_relay,
         event_log=bus.log,
@@ -144,6 +142,7 @@ def _database(settings: Settings, engine: AsyncEngine | None) -> Database:
         schema=settings.database_schema,
         pool_size=settings.database_pool_size,
         engine=engine,
+        clock=clock.moved(),
     )
 
 
@@ -177,6 +176,25 @@ def _events(settings: Settings, reserved: Database, nats: NatsConnection | None)
         over = OverNats(nats, settings.nats_prefix, stream_limits(settings))
     in_memory = settings.effective_backend is Backend.MEMORY
     return choose(options, reserved, in_memory=in_memory, nats=over)
+
+
+def application_broker(host: BrokerHost) -> JobBroker:
+    """The taskiq broker of an application, whether it is open or not."""
+    return JobBroker(host)
+
+
+def _events_service(
+    settings: Settings, bus: EventPorts, units: UnitsOfWork, relay: EventRelay
+) -> Events:
+    return Events(
+        bus.bus,
+        bus.outbox,
+        bus.letters,
+        units,
+        relay,
+        source=settings.event_source,
+        limit=settings.event_limit,
+    )
 
 
 def asgi(application: ApplicationProtocol) -> Litestar:

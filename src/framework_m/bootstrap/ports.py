@@ -14,7 +14,7 @@ from framework_m.adapters.db.engine import Database
 from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.adapters.db.repositories import DocumentRepositories
 from framework_m.adapters.db.tables import Tables
-from framework_m.adapters.jobs.broker import JobBrokerMixin
+from framework_m.adapters.jobs.broker import JobBroker
 from framework_m.adapters.jobs.ports import WorkerPorts
 from framework_m.adapters.jobs.worker import run_worker, worker
 from framework_m.core.access.gate import Gate
@@ -29,8 +29,10 @@ from framework_m.core.jobs.parking import Unparker
 from framework_m.core.jobs.queue_order import QueueOrder
 from framework_m.core.jobs.queue_states import QueueStates
 from framework_m.core.jobs.queues import Queues
+from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.jobs.workers import Workers
+from framework_m.core.outage import Outage, every
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
 from framework_m.settings import Settings
@@ -61,6 +63,9 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=DocType)
 
 _PRUNED_AT_ONCE = 1000
+_PRUNING_INTERVAL = 60.0
+_UNLIMITED = 1_000_000
+"""Jobs at once: more than any process can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,14 @@ class Ports:
     units: UnitOfWorkFactory
     job_store: JobStore
     job_queue: JobQueueProtocol
-    broker: JobBrokerMixin
+    broker: JobBroker
+    """The application's own, which is there before and after the ports."""
+    job_streams: JetStreamBroker | None
+    """What carries jobs over NATS."""
     relay: Relay
     jobs: Jobs
     queues: Queues
     queue_states: QueueStates
-    workers: Workers
     worker_store: WorkerStore
     nats: NatsConnection | None
     tables: Tables
@@ -87,11 +94,16 @@ class Ports:
     migrations: ApplicationMigrations
     access: Gate
     replays: ReplayStore
+    retention: Retention
     events: Events
     event_relay: EventRelay
     event_log: EventLog
     handlers: HandlerHost
     metrics: Metrics
+
+    @property
+    def workers(self) -> Workers:
+        return Workers(self.worker_store)
 
     async def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         return await self.jobs.enqueue(job, *args, **kwargs)
@@ -110,6 +122,58 @@ class Ports:
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
         return self.units.session()
+
+    async def wait_until_ready(self, stop: asyncio.Event) -> None:
+        """Start once the database answers and has this version's schema; return, or at `stop`."""
+        outage = Outage("start")
+        while not stop.is_set():
+            try:
+                await self.require_schema()
+                await self.start()
+            except UnavailableError as error:
+                await outage.wait(error, stop)
+                continue
+            outage.over()
+            return
+
+    @contextlib.asynccontextmanager
+    async def handling(self, drained: asyncio.Event) -> AsyncIterator[None]:
+        """What a worker does for events, until it is drained."""
+        async with contextlib.AsyncExitStack() as handling:
+            await handling.enter_async_context(self.handlers.broadcasts())
+            await handling.enter_async_context(self.handlers.groups())
+            leaving = asyncio.create_task(_close_on(drained, handling), name="event handlers")
+            try:
+                yield
+            finally:
+                drained.set()
+                await leaving
+
+    @contextlib.asynccontextmanager
+    async def sweeping(self) -> AsyncIterator[None]:
+        """What every process does for what was committed and not handed over."""
+        stop = asyncio.Event()
+        sweeping = asyncio.create_task(self._sweep_until(stop), name="relay")
+        try:
+            yield
+        finally:
+            stop.set()
+            await sweeping
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """What a web process does beside serving."""
+        async with self.sweeping(), self.handlers.broadcasts(), self.broker.serving():
+            yield
+
+    async def _sweep_until(self, stop: asyncio.Event) -> None:
+        await self.wait_until_ready(stop)
+        interval = self.settings.sweep_interval
+        await asyncio.gather(
+            every(interval, self.relay.sweep, stop, who="relay"),
+            every(interval, self.event_relay.sweep, stop, who="event relay"),
+            every(_PRUNING_INTERVAL, self.prune_events, stop, who="pruning of events"),
+        )
 
     async def start(self) -> None:
         await self.job_queue.start()
@@ -166,38 +230,32 @@ class Ports:
 
     async def streams(self) -> Sequence[StreamReport]:
         """The streams in use: subjects, retention, purpose, and what has drifted."""
-        if self.nats is None:
+        if self.job_streams is None:
             return []
-        broker = cast("JetStreamBroker", self.broker)
         bus = cast("NatsEventBusAdapter", self.events.bus)
-        return [*await broker.report_streams(), await bus.report_stream()]
+        return [*await self.job_streams.report_streams(), await bus.report_stream()]
 
-    def worker(
-        self, order: QueueOrder | None = None, *, drained: asyncio.Event | None = None
-    ) -> AbstractAsyncContextManager[None]:
+    @contextlib.asynccontextmanager
+    async def worker(self, order: QueueOrder | None = None) -> AsyncIterator[None]:
         """A worker in this process, for as long as the block lasts, or until it has drained."""
-        return worker(self._bound_worker_ports(), order, drained=drained)
+        drained = asyncio.Event()
+        working = worker(self._worker_ports(), order, drained=drained)
+        async with self.sweeping(), self.handling(drained), working:
+            yield
 
     async def run_worker(
         self,
         stop: asyncio.Event,
         order: QueueOrder | None = None,
+        name: str | None = None,
         *,
-        drained: asyncio.Event | None = None,
-    ) -> None:
-        """The same until `stop`."""
-        await run_worker(self._bound_worker_ports(), stop, order, drained=drained)
-
-    async def run_until_empty(
-        self,
-        stop: asyncio.Event,
-        order: QueueOrder | None = None,
-        *,
+        until: Emptiness | None = None,
         drained: asyncio.Event | None = None,
     ) -> int:
-        """The same until nothing is left to do; how many runs it has begun."""
-        ports = self._bound_worker_ports()
-        return await run_worker(ports, stop, order, until=self.emptiness(), drained=drained)
+        """The same until `stop`, or until there is nothing left to do; how many runs it began."""
+        drained, ports = drained or asyncio.Event(), self._worker_ports()
+        async with self.sweeping(), self.handling(drained):
+            return await run_worker(ports, stop, order, name=name, until=until, drained=drained)
 
     def emptiness(self) -> Emptiness:
         return Emptiness(self.job_store, self.event_relay, self.handlers)
@@ -218,11 +276,6 @@ class Ports:
     def _order(self) -> QueueOrder:
         return self.settings.queue_order or QueueOrder.of(self.jobs.registry.queues)
 
-    def _bound_worker_ports(self) -> WorkerPorts:
-        ports = self._worker_ports()
-        self.broker.bind(ports)
-        return ports
-
     def _worker_ports(self) -> WorkerPorts:
         settings = self.settings
         return WorkerPorts(
@@ -231,13 +284,12 @@ class Ports:
             queue=self.job_queue,
             broker=self.broker,
             relay=self.relay,
-            enqueue=self.jobs.enqueue_as,
             services=self,
             lease_store=self._lease_store,
             lease=timedelta(seconds=settings.lease),
             stop_grace=settings.stop_grace,
             sweep_interval=settings.sweep_interval,
-            concurrency=settings.concurrency,
+            concurrency=settings.concurrency or _UNLIMITED,
             max_rescues=settings.max_rescues,
             log_lines=settings.job_log_lines,
             job_processes=settings.job_processes,
@@ -254,3 +306,8 @@ class Ports:
             yield JobLogStore(database)
         finally:
             await database.close()
+
+
+async def _close_on(event: asyncio.Event, stack: contextlib.AsyncExitStack) -> None:
+    await event.wait()
+    await stack.aclose()

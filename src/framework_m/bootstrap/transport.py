@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.db.engine import Database
-from framework_m.adapters.jobs.broker import JobBroker, JobBrokerMixin
 from framework_m.adapters.jobs.database import DatabaseJobQueue
 from framework_m.adapters.jobs.in_memory import InMemoryJobQueue
 from framework_m.settings import Backend, Settings
@@ -14,6 +13,7 @@ from framework_m.settings import Backend, Settings
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
     from framework_m.adapters.nats.connection import NatsConnection, NatsOptions
     from framework_m.adapters.nats.streams import StreamLimits
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
@@ -25,7 +25,7 @@ class Transport:
     """What carries jobs to workers."""
 
     queue: JobQueueProtocol
-    broker: JobBrokerMixin
+    streams: JetStreamBroker | None = None
     nats: NatsConnection | None = None
 
 
@@ -34,9 +34,8 @@ def transport(settings: Settings, database: Database, store: JobStore) -> Transp
         case Backend.NATS:
             return _over_nats(settings, store)
         case Backend.MEMORY:
-            return Transport(InMemoryJobQueue(store), JobBroker())
-    queue = DatabaseJobQueue(database, store, poll_interval=settings.poll_interval)
-    return Transport(queue, JobBroker())
+            return Transport(InMemoryJobQueue(store))
+    return Transport(DatabaseJobQueue(database, store, poll_interval=settings.poll_interval))
 
 
 def _over_nats(settings: Settings, store: JobStore) -> Transport:

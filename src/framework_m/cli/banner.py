@@ -2,29 +2,83 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from framework_m import __version__
+from framework_m.cli.listening import url_of
 from framework_m.core.jobs.queue_order import QueueOrder
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable
+
     from framework_m.app import FrameworkM
 
+_WIDTH = 100
+_INDENT = 13
+_NAMED = 20
+"""Names of one kind that are listed; the others are counted."""
 
-def banner(app: FrameworkM, *, url: str | None = None, queues: str | None = None) -> str:
+
+def banner(
+    app: FrameworkM,
+    *,
+    url: str | None = None,
+    queues: str | None = None,
+    worker: str | None = None,
+    processes: int = 1,
+    health: socket.socket | None = None,
+) -> str:
     """Version, backend, database, what was found, and where it listens."""
-    facts = {
-        "backend": app.settings.effective_backend.value,
+    settings = app.settings
+    facts = {"worker": worker} if worker else {}
+    facts |= {
+        "backend": settings.effective_backend.value,
         "database": database(app),
         **nats(app),
-        "jobs": f"{len(app.registry)} found in {', '.join(app.modules) or 'no module'}",
-        "queues": queues or str(app.settings.queue_order or QueueOrder.of(app.registry.queues)),
+        "queues": queues or str(settings.queue_order or QueueOrder.of(app.registry.queues)),
+        "jobs": _jobs(app),
     }
+    if groups := sorted({handler.group for handler in app.handlers if handler.group}):
+        facts["groups"] = _listed(groups)
+    if url is None:
+        facts["at once"] = _at_once(settings.concurrency, processes)
+    if health is not None:
+        facts["health"] = f"{url_of(health)}/health/ready"
     if url is not None:
         facts["listens on"] = url
         facts["schema"] = f"{url}/schema"
-    lines = (f"  {name:<11}{value}" for name, value in facts.items())
-    return "\n".join([f"Framework M {__version__}", *lines])
+    return "\n".join([f"Framework M {__version__}", *(_line(*fact) for fact in facts.items())])
+
+
+def _line(name: str, value: str) -> str:
+    return textwrap.fill(
+        value,
+        _WIDTH,
+        initial_indent=f"  {name:<{_INDENT - 2}}",
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _jobs(app: FrameworkM) -> str:
+    names = sorted(job.name for job in app.registry.own)
+    found = f"{len(names)} found in {', '.join(app.modules) or 'no module'}"
+    return f"{found}: {_listed(names)}" if names else found
+
+
+def _listed(names: Iterable[str]) -> str:
+    known = list(names)
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    return ", ".join(known[:_NAMED]) + more
+
+
+def _at_once(concurrency: int | None, processes: int) -> str:
+    most = "any number of" if concurrency is None else str(concurrency)
+    each = "" if processes == 1 else f" in each of {processes} processes"
+    return f"{most} jobs{each}"
 
 
 def database(app: FrameworkM) -> str:

@@ -17,8 +17,8 @@ from framework_m.cli.console import (
     say_json,
     say_table,
 )
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 from framework_m.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from framework_m import __version__
 from framework_m.cli.banner import database, nats
 from framework_m.cli.console import DONE, run, say, say_json
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load, named
+from framework_m.cli.options import Json
 from framework_m.core.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def _facts(app: FrameworkM, path: str | None) -> dict[str, object]:
         **nats(app),
         "schema": await _schema(app),
         "queues": list(app.registry.queues),
-        "jobs": [job.name for job in app.registry],
+        "jobs": [job.name for job in app.registry.own],
         "streams": await _streams(app),
     }
 

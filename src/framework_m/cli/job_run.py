@@ -19,8 +19,8 @@ from framework_m.cli.console import (
     say,
     say_json,
 )
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 from framework_m.core.errors import ArgumentError, UnavailableError, UnknownJobError
 
 if TYPE_CHECKING:

@@ -47,6 +47,19 @@ def load(path: str | None) -> FrameworkM:
     return app
 
 
+def folders(app: FrameworkM) -> set[str]:
+    """Where the code of its modules is."""
+    found = set()
+    for name in app.modules:
+        module = sys.modules.get(name.partition(".")[0])
+        places = list(getattr(module, "__path__", ())) if module else []
+        file = getattr(module, "__file__", None)
+        found |= {str(Path(place).resolve()) for place in places}
+        if not places and file:
+            found.add(str(Path(file).resolve().parent))
+    return found
+
+
 def named(path: str | None) -> str | None:
     """The path that `load` would use."""
     return path or os.environ.get("FRAMEWORK_M_APP") or _from_pyproject()

@@ -40,17 +40,18 @@ async def run_here(app: FrameworkM, job: RegisteredJob, values: dict[str, Any]) 
 
 
 async def _called(app: FrameworkM, job: RegisteredJob, arguments: dict[str, Any]) -> Any:
-    if job.arguments.context_parameter is not None:
-        claim, terminal = _claim(job), _Terminal()
-        log = RunLog(claim, terminal, app.settings.job_log_lines)
-        context = JobContext(claim, log, terminal, app.ports, Cancellation())
-        arguments[job.arguments.context_parameter] = context
+    claim, terminal = _claim(job), _Terminal()
+    log = RunLog(claim, terminal, app.settings.job_log_lines)
+    context = JobContext(claim, log, terminal, app.ports, Cancellation())
+    own = {} if (name := job.arguments.context_parameter) is None else {name: context}
     function = job.function.function
     try:
-        if job.executor == "async":
-            returned = await function(**arguments)
-        else:
-            returned = await asyncio.to_thread(function, **arguments)
+        async with app.broker.injected(job, context, arguments) as given:
+            given |= {**arguments, **own}
+            if job.executor == "async":
+                returned = await function(**given)
+            else:
+                returned = await asyncio.to_thread(function, **given)
         return json.loads(job.arguments.dump_result(returned) or "null")
     except (Exception, SystemExit) as error:
         raise CommandFailedError(f"{type(error).__name__}: {error}") from error

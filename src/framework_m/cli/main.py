@@ -15,9 +15,9 @@ from framework_m.cli import (
     events,
     info,
     job_control,
+    job_list,
     job_run,
     job_status,
-    jobs,
     migrate,
     queues,
     server,
@@ -25,6 +25,7 @@ from framework_m.cli import (
     worker,
     workers,
 )
+from framework_m.cli.children import attach_to_parent
 from framework_m.cli.console import (
     FAILED,
     INTERRUPTED,
@@ -51,10 +52,11 @@ def build() -> App:
         ("dev", server.dev),
         ("web", server.web),
         ("worker", worker.worker),
-        ("job:list", jobs.job_list),
+        ("job:list", job_list.job_list),
         ("job:status", job_status.job_status),
         ("job:cancel", job_control.job_cancel),
         ("job:retry", job_control.job_retry),
+        ("job:delete", job_control.job_delete),
         ("queue:list", queues.queue_list),
         ("queue:pause", queues.queue_pause),
         ("queue:resume", queues.queue_resume),
@@ -79,6 +81,7 @@ def build() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted."""
+    attach_to_parent()
     _write_any_sign()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:

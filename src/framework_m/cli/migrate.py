@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from framework_m.cli.console import DONE, run, say, say_json
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 
 if TYPE_CHECKING:
     from framework_m.app import FrameworkM

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from framework_m.cli.console import DONE, UsageError, complain, run, say, say_json, say_table
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 from framework_m.core.errors import InvalidDocumentError
 
 if TYPE_CHECKING:

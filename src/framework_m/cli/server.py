@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from framework_m.cli.banner import banner
+from framework_m.cli.children import say_up
 from framework_m.cli.console import DONE, CommandFailedError, UsageError, log_to_stderr, run, say
-from framework_m.cli.loading import AppOption, load
+from framework_m.cli.listening import listening, url_of
+from framework_m.cli.loading import AppOption, folders, load
 from framework_m.cli.migrate import outdated
 from framework_m.cli.nats_server import nats_server
 from framework_m.cli.signals import leave_threads_behind, stop_on_signals
@@ -33,9 +35,9 @@ _STOP_TIMEOUT = 10
 def web(*, host: Host = "127.0.0.1", port: Port = 8000, app: AppOption = None) -> int:
     """Serve the application over HTTP."""
     application = load(app)
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         log_to_stderr()
-        say(banner(application, url=_url(listener)))
+        say(banner(application, url=url_of(listener)))
         run(_web(application, listener))
     return DONE
 
@@ -47,15 +49,30 @@ def dev(
     nats: Annotated[
         bool, Parameter(negative=(), help="Over a NATS server of its own, started beside it.")
     ] = False,
+    reload: Annotated[
+        bool, Parameter(negative=(), help="Anew whenever the code has changed.")
+    ] = False,
     app: AppOption = None,
 ) -> int:
     """Migrate, then serve and work in one process: for development, on a loopback address."""
-    application = load(app)
     _require_loopback(host)
-    with _listening(host, port) as listener:
+    if reload:
+        return _reload(host, port, nats=nats, app=app)
+    application = load(app)
+    with listening(host, port) as listener:
         log_to_stderr()
+        say_up(folders(application))
         run(_dev_on_nats(application, listener) if nats else _dev(application, listener))
     return leave_threads_behind(DONE)
+
+
+def _reload(host: str, port: int, *, nats: bool, app: str | None) -> int:
+    from framework_m.cli.reload import reloading  # noqa: PLC0415 - for this only
+
+    arguments = ["dev", "--host", host, "--port", str(port)]
+    arguments += ["--nats"] if nats else []
+    arguments += ["--app", app] if app is not None else []
+    return run(reloading(arguments))
 
 
 async def _web(app: FrameworkM, listener: socket.socket) -> None:
@@ -78,7 +95,7 @@ def _store(app: FrameworkM) -> Path:
 async def _dev(app: FrameworkM, listener: socket.socket) -> None:
     stop = stop_on_signals()
     await app.migrate()
-    say(banner(app, url=_url(listener)))
+    say(banner(app, url=url_of(listener)))
     async with app:
         say(f"  token      {await dev_token(app)} (System Manager, for 12 hours)")
         told = await outdated(app)
@@ -125,17 +142,6 @@ async def _serve(app: FrameworkM, listener: socket.socket, stop: asyncio.Event) 
         raise CommandFailedError("the web application did not start; the log says why")
 
 
-@contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise CommandFailedError(f"cannot listen on {host}:{port}: {error}") from error
-    with listener:
-        yield listener
-
-
 def _require_loopback(host: str) -> None:
     try:
         is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -146,8 +152,3 @@ def _require_loopback(host: str) -> None:
             f"--host {host}: m dev is for the machine it runs on, and prints a token that may do "
             f"everything; serve others with `m web`"
         )
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -16,8 +16,8 @@ from framework_m.cli.console import (
     say_json,
     say_table,
 )
-from framework_m.cli.jobs import Json
 from framework_m.cli.loading import AppOption, load
+from framework_m.cli.options import Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.function import JobRequest
     from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.jobs.retention import Retention
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
@@ -35,6 +36,9 @@ class Services(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]: ...
+
+    @property
+    def retention(self) -> Retention: ...
 
 
 class ServiceContext:
@@ -78,3 +82,8 @@ class ServiceContext:
         session's transaction. Raises ConfigurationError inside a transaction.
         """
         return self._services.session()
+
+
+def services_of(context: ServiceContext) -> Services:
+    """For the framework's own jobs: they may use more than what contexts offer to everybody."""
+    return context._services

@@ -50,7 +50,7 @@ async def test_a_retry_survives_the_death_of_worker_and_server(
 
 async def _scheduled(harness: Harness) -> None:
     """Until the message waits in the stream."""
-    broker: Any = harness.app.ports.broker
+    broker: Any = harness.app.ports.job_streams
     await harness.app.ports.relay.close()
     info = await broker.connection.jetstream.stream_info(
         "framework_jobs", subjects_filter="framework.jobs.at.>"

@@ -26,7 +26,8 @@ async def claimed(harness: Harness, terms: ClaimTerms) -> Delivery:
 def harness(request: pytest.FixtureRequest) -> Harness:
     """Messages beside rows; with no sweep that would make good what was lost."""
     found: Harness = request.getfixturevalue(request.param)
-    found.app.ports.broker.ack_wait = LEASE.total_seconds()  # type: ignore[attr-defined]
+    if found.app.ports.job_streams is not None:
+        found.app.ports.job_streams.ack_wait = LEASE.total_seconds()
     return found
 
 

@@ -73,7 +73,7 @@ async def pending(broker: PullBasedJetStreamBroker) -> tuple[int, int]:
 
 
 async def stream_messages(harness: Harness) -> int:
-    broker: Any = harness.app.ports.broker
+    broker: Any = harness.app.ports.job_streams
     info = await broker.connection.jetstream.stream_info(f"{harness.settings().nats_prefix}_jobs")
     return int(info.state.messages)
 
@@ -178,7 +178,7 @@ class TestListenErrors:
             assert running.done()
 
     async def test_ours(self, nats_sqlite: Harness) -> None:
-        broker: Any = nats_sqlite.app.ports.broker
+        broker: Any = nats_sqlite.app.ports.job_streams
         stream = f"{nats_sqlite.settings().nats_prefix}_jobs"
         async with nats_sqlite.app.worker():
             await (await jobs.add.enqueue(1)).result(timeout=20)

@@ -182,7 +182,7 @@ async def test_an_id_is_malformed_or_unknown(client: httpx.AsyncClient) -> None:
 async def test_errors_of_the_server_itself_have_the_same_form(client: httpx.AsyncClient) -> None:
     missing = await client.get("/api/v1/nothing")
     assert (missing.status_code, fields(missing)) == (404, {})
-    wrong = await client.delete("/api/v1/jobs")
+    wrong = await client.put("/api/v1/jobs")
     assert (wrong.status_code, fields(wrong)) == (405, {})
 
 
@@ -192,7 +192,7 @@ async def test_health_and_schema(client: httpx.AsyncClient) -> None:
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     for path in ("/schema", "/schema/openapi.json"):
         document = (await client.get(path)).json()
-        assert {"post", "get"} == set(document["paths"]["/api/v1/jobs"])
+        assert {"delete", "get", "post"} == set(document["paths"]["/api/v1/jobs"])
         assert "JobLog" in document["components"]["schemas"]
 
 

@@ -127,7 +127,7 @@ async def test_links_are_to_what_may_be_read(
         assert created.status_code == (201 if allowed else 422)
 
 
-async def test_queues_are_for_those_who_may_do_everything(
+async def test_queues_and_workers_are_for_those_who_may_do_everything(
     papers: FrameworkM, caller: tuple[str, httpx.AsyncClient]
 ) -> None:
     role, client = caller
@@ -136,9 +136,15 @@ async def test_queues_are_for_those_who_may_do_everything(
         await client.get("/api/v1/queues/default"),
         await client.post("/api/v1/queues/default/pause"),
         await client.post("/api/v1/queues/default/resume"),
+        await client.get("/api/v1/workers"),
+    }
+    of_nobody = {
+        await client.get("/api/v1/workers/one"),
+        await client.post("/api/v1/workers/one/drain"),
     }
     allowed = role == FULL_ACCESS
     assert {answer.status_code for answer in found} == {200 if allowed else 403}
+    assert {answer.status_code for answer in of_nobody} == {404 if allowed else 403}
     assert await papers.repository(Queue).count() == int(allowed)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from framework_m.core.errors import ConfigurationError, DuplicateJobError, UnknownJobError
+from framework_m.core.jobs.built_in import BUILT_IN
 from framework_m.core.jobs.registry import JobRegistry
 
 Write = Callable[[str, str], None]
@@ -100,3 +101,17 @@ def test_an_unknown_name_suggests_the_nearest(write: Write) -> None:
     write("shop_i.py", SEND)
     with pytest.raises(UnknownJobError, match="did you mean 'send'"):
         discovered("shop_i").get("sent")
+
+
+def test_names_of_the_framework_are_refused(write: Write) -> None:
+    write("shop_j.py", SEND.replace("@job", "@job(name='framework_m.send')"))
+    with pytest.raises(ConfigurationError, match=r"'framework_m\.send' at shop_j:send .* own"):
+        discovered("shop_j")
+
+
+def test_the_frameworks_own_are_there_come_last_and_may_be_imported(write: Write) -> None:
+    write("shop_k.py", f"{SEND}from framework_m.core.jobs.built_in import prune_jobs\n")
+    registry = JobRegistry(default_retries=3, default_timeout=300, built_in=BUILT_IN)
+    registry.discover(["shop_k"])
+    assert [job.is_built_in for job in registry] == [False, *(True for _ in BUILT_IN)]
+    assert [job.name for job in registry.own] == ["send"]

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from alembic import command
 from framework_m.adapters.db import types
-from framework_m.adapters.db.migrations import scripts, taking_turns
+from framework_m.adapters.db.migrations import revision_in, scripts, taking_turns
 from framework_m.core.doctypes.base import BASE_FIELDS
 from framework_m.core.errors import DocTypeError, MigrationError, SchemaOutdatedError
 
@@ -73,6 +73,11 @@ class ApplicationMigrations:
             with _told():
                 await connection.run_sync(self._upgrade)
 
+    async def create_missing(self) -> None:
+        """Make the tables that no revision has made yet: for tests, which keep no documents."""
+        async with taking_turns(self._database) as connection:
+            await connection.run_sync(self._tables.metadata.create_all)
+
     async def require_current(self) -> None:
         """Raises SchemaOutdatedError if the database is behind; ahead is fine."""
         if self.head is None:
@@ -110,8 +115,7 @@ class ApplicationMigrations:
         return ScriptDirectory.from_config(self._config())
 
     def _current(self, connection: Connection) -> str | None:
-        options = {"version_table": self._version_table}
-        return MigrationContext.configure(connection, opts=options).get_current_revision()
+        return revision_in(connection, self._version_table)
 
     def _upgrade(self, connection: Connection) -> None:
         command.upgrade(self._config(connection), "head")

@@ -17,9 +17,11 @@ from framework_m.adapters.db import postgresql, sqlite
 from framework_m.core.errors import ConfigurationError, DatabaseUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from framework_m.core.clock import Clock
 
 _CONNECT_TIMEOUT = 5.0
 
@@ -34,8 +36,13 @@ class Database:
         schema: str | None = None,
         pool_size: int = 10,
         engine: AsyncEngine | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        """clock: on SQLite, what the database takes for the time; its own by default."""
         self.url = url
+        self.clock = clock
+        self.after_commit: Callable[[], Awaitable[None]] | None = None
+        """Awaited after each commit of a unit of work; what it raises goes to who committed."""
         self.schema = schema
         self.is_postgresql = url.startswith("postgresql")
         self._pool_size = pool_size
@@ -47,11 +54,11 @@ class Database:
 
     def alone(self) -> Database:
         """The same database with connections of its own, for another thread's event loop."""
-        return Database(self.url, schema=self.schema, pool_size=0)
+        return Database(self.url, schema=self.schema, pool_size=0, clock=self.clock)
 
     def reserved(self, connections: int) -> Database:
         """The same database with so many connections that nobody else can use up."""
-        other = Database(self.url, schema=self.schema, pool_size=connections)
+        other = Database(self.url, schema=self.schema, pool_size=connections, clock=self.clock)
         other._writer = self._writer
         return other
 
@@ -146,7 +153,7 @@ class Database:
     def _build(self) -> AsyncEngine:
         if self.is_postgresql:
             return self._build_postgresql()
-        return sqlite.build_engine(self.url, self._pool_options())
+        return sqlite.build_engine(self.url, self._pool_options(), self.clock)
 
     def _build_postgresql(self) -> AsyncEngine:
         server_settings = {"application_name": "framework_m"}
@@ -188,9 +195,18 @@ def sql_errors() -> Iterator[None]:
         raise DatabaseUnavailableError(_brief(error)) from error
     except DBAPIError as error:
         # SQLite's "file is not a database" and "malformed" have no class of their own.
-        if error.connection_invalidated or type(error) is DatabaseError:
+        if error.connection_invalidated or type(error) is DatabaseError or _is_away(error):
             raise DatabaseUnavailableError(_brief(error)) from error
         raise
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """PostgreSQL: the connection failed, or the server stops or starts just now.
+
+    asyncpg says so of a connection that is being made, too, which nothing marks as invalidated.
+    """
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return state.startswith(("08", "57P"))
 
 
 def _brief(error: Exception) -> str:

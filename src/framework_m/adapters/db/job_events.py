@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 from sqlalchemy import bindparam, select
 
 from framework_m.adapters.db.schema import job_log
+from framework_m.core import clock
 from framework_m.core.interfaces.event_bus import EventMessage
+from framework_m.core.jobs.names import is_reserved
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ class JobEvents:
     ) -> Callable[[], None]:
         """Write the events; what to call once the transaction has committed."""
         rows = (await connection.execute(_ENDED, {"job_ids": job_ids})).all()
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        messages = [self._message(row, now) for row in rows if row.status in _TYPES]
+        now = clock.now().isoformat().replace("+00:00", "Z")
+        messages = [self._message(row, now) for row in rows if _is_told(row)]
+        if not messages:
+            return lambda: None
         placed = await self._outbox.append(connection, messages)
         return lambda: self._relay.publish(placed)
 
@@ -93,6 +96,11 @@ class JobEvents:
             "error": row.error and row.error[:_LONGEST_ERROR],
         }
         return EventMessage(event_id, event_type, None, attributes, to_json(data).decode())
+
+
+def _is_told(row: Any) -> bool:
+    """The framework's own jobs are nobody's news, and must not cause further ones."""
+    return row.status in _TYPES and not is_reserved(row.job_name)
 
 
 _SPACE = uuid.UUID("01a0b9f4-5c00-7000-8000-6672616d6577")

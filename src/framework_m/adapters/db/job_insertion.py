@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Float, bindparam, func, insert
+from sqlalchemy import Float, String, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from framework_m.adapters.db.job_unique_sql import give_up, holders_of, worth_another_try
-from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
-from framework_m.core.errors import DatabaseUnavailableError
+from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log, job_tag
+from framework_m.core.errors import DatabaseUnavailableError, JobExistsError
 from framework_m.core.jobs.states import JobStatus
 from framework_m.core.jobs.unique import state_bits
+from framework_m.core.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,15 +69,33 @@ _NEW_ONLY = {
     False: _only_ones(sqlite.insert(job_log)),
 }
 
+_NEW_TAG = insert(job_tag).from_select(
+    ("tag", "enqueued_at", "job_id"),
+    select(bindparam("new_tag", type_=String), job_log.c.enqueued_at, job_log.c.name).where(
+        job_log.c.name == bindparam("job_id")
+    ),
+)
+
 
 async def insert_jobs(
     unit: UnitOfWorkProtocol, jobs: Sequence[NewJob], *, is_postgresql: bool
 ) -> Sequence[str]:
     """The id of each: its own, or that of the job that keeps it out.
 
-    Raises DatabaseUnavailableError.
+    Raises DatabaseUnavailableError, JobExistsError (an id that was chosen elsewhere).
     """
-    await _insert(unit, _NEW, [job for job in jobs if job.unique is None])
+    try:
+        return await _insert_all(unit, jobs, is_postgresql=is_postgresql)
+    except IntegrityError as error:  # nothing but their ids can be in the way
+        raise JobExistsError([job.job_id for job in jobs]) from error
+
+
+async def _insert_all(
+    unit: UnitOfWorkProtocol, jobs: Sequence[NewJob], *, is_postgresql: bool
+) -> Sequence[str]:
+    free = [job for job in jobs if job.unique is None]
+    await _insert(unit, _NEW, free)
+    await _tag(unit, free)
     # In one order, so that no two transactions wait for each other.
     locked = sorted((job for job in jobs if job.unique is not None), key=_key)
     if not locked:
@@ -83,6 +103,7 @@ async def insert_jobs(
     with worth_another_try():
         await give_up(unit, [job.retry_of for job in locked if job.retry_of])
         holders = await _insert_only(unit, _NEW_ONLY[is_postgresql], locked)
+    await _tag(unit, [job for job in locked if holders[_key(job)] == job.job_id])
     return [job.job_id if job.unique is None else holders[_key(job)] for job in jobs]
 
 
@@ -119,6 +140,17 @@ async def _insert(
         rows.setdefault(_kind(job), []).append(_row(job))
     for kind, some in rows.items():
         await unit.execute(statements[kind], some)
+
+
+async def _tag(unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]) -> None:
+    """The moment is that of the job's own row: the database has chosen it."""
+    rows = [
+        {"new_tag": tag, "job_id": job.job_id}
+        for job in jobs
+        for tag in sorted({storable(tag) for tag in job.tags})
+    ]
+    if rows:
+        await unit.execute(_NEW_TAG, rows)
 
 
 def _key(job: NewJob) -> str:

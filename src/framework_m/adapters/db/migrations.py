@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import String, column, inspect, select, table, text
 
 from alembic import command
 from framework_m.core.errors import SchemaOutdatedError
@@ -83,9 +82,20 @@ def revisions() -> tuple[str, ...]:
     return tuple(script.revision for script in found)
 
 
+def revision_in(connection: Connection, version_table: str) -> str | None:
+    """The revision that this table tells; None if there is none.
+
+    Asked for with every look at a process's health. Alembic would make a table of its own each
+    time, whose statements then fill the engine's cache and drive out those in use.
+    """
+    if not inspect(connection).has_table(version_table):
+        return None
+    found = select(column("version_num", String)).select_from(table(version_table))
+    return connection.execute(found).scalar()
+
+
 def _current(connection: Connection) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    return revision_in(connection, VERSION_TABLE)
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

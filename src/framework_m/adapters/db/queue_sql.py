@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from framework_m.adapters.db import job_log_sql as sql
-from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log
+from framework_m.adapters.db.schema import UtcDateTime, database_now, job_log, statement_now
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,7 +79,7 @@ def running(queues: Collection[str] | None) -> Select[Any]:
 
 def ended(queues: Collection[str]) -> Select[Any]:
     """By queue: those that ended in the last minute, and those of them that failed."""
-    since = select(database_now(-_MINUTE)).scalar_subquery()
+    since = statement_now(-_MINUTE)
     return _of(
         queues,
         select(_row.queue, func.count(), func.count().filter(_row.status == _FAILED)).where(

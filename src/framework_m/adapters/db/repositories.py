@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from framework_m.adapters.db.binding import Binding
@@ -11,6 +11,7 @@ from framework_m.adapters.db.document_reader import Surroundings
 from framework_m.adapters.db.generic_repository import GenericRepository
 from framework_m.adapters.db.guarded_repository import GuardedRepository
 from framework_m.adapters.db.hooks import Hooks
+from framework_m.core import clock
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.transaction import Transaction
 
@@ -31,10 +32,6 @@ _Made: TypeAlias = tuple[Binding[Any], Hooks, DocumentEvents]
 AfterChange: TypeAlias = "Callable[[], Awaitable[None]]"
 
 
-def _system_time() -> datetime:
-    return datetime.now(UTC)
-
-
 class DocumentRepositories:
     """Makes a GenericRepository for each DocType: the Repositories port.
 
@@ -51,7 +48,7 @@ class DocumentRepositories:
         events: Events,
         *,
         after_changes: Mapping[type[DocType], AfterChange] | None = None,
-        now: Callable[[], datetime] = _system_time,
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._surroundings = Surroundings(database, units, now)
         self._tables = tables

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
+from framework_m.adapters.db.sqlite import CLOCK, has_clock
 from framework_m.adapters.db.types import UtcDateTime
 
 __all__ = [
@@ -34,8 +35,10 @@ __all__ = [
     "job_line",
     "job_log",
     "job_rate",
+    "job_tag",
     "metadata",
     "naming_series",
+    "statement_now",
 ]
 
 metadata = MetaData()
@@ -62,8 +65,25 @@ def _now_postgresql(element: database_now, compiler: Any, **options: Any) -> str
     return f"(clock_timestamp() + make_interval(secs => {shift}))"
 
 
+class statement_now(FunctionElement[datetime]):  # noqa: N801 - the same
+    """The same, as it was when the statement began: one for all rows, so that an index serves."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(statement_now, "postgresql")
+def _statement_now_postgresql(element: statement_now, compiler: Any, **options: Any) -> str:
+    shift = compiler.process(element.clauses, **options)
+    return f"(statement_timestamp() + make_interval(secs => {shift}))"
+
+
+@compiles(statement_now, "sqlite")
 @compiles(database_now, "sqlite")
-def _now_sqlite(element: database_now, compiler: Any, **options: Any) -> str:
+def _now_sqlite(element: database_now | statement_now, compiler: Any, **options: Any) -> str:
+    if has_clock(compiler.dialect):
+        seconds = compiler.process(element.clauses, **options) if element.clauses.clauses else "0"
+        return f"{CLOCK}({seconds})"
     # SQLite's %f stops at milliseconds; padded, it compares with what UtcDateTime writes.
     shift = ""
     if element.clauses.clauses:
@@ -157,8 +177,51 @@ Index(
     postgresql_where=_completed,
     sqlite_where=_completed,
 )
-Index("ix_job_log_status", job_log.c.status, job_log.c.name)
-Index("ix_job_log_job_name", job_log.c.job_name, job_log.c.name)
+# Lists of jobs, newest first: each filter has the order behind it.
+_newest = (job_log.c.enqueued_at, job_log.c.name)
+Index("ix_job_log_enqueued", *_newest)
+Index("ix_job_log_status", job_log.c.status, *_newest)
+Index("ix_job_log_job_name", job_log.c.job_name, *_newest)
+Index("ix_job_log_queue", job_log.c.queue, *_newest)
+_of_user = job_log.c.user_id.is_not(None)
+Index(
+    "ix_job_log_user",
+    job_log.c.user_id,
+    *_newest,
+    postgresql_where=_of_user,
+    sqlite_where=_of_user,
+)
+_of_parent = job_log.c.parent_id.is_not(None)
+Index(
+    "ix_job_log_parent",
+    job_log.c.parent_id,
+    *_newest,
+    postgresql_where=_of_parent,
+    sqlite_where=_of_parent,
+)
+# Most jobs are alone, with their own id to correlate by: only the others cost anything.
+_of_family = job_log.c.correlation_id != job_log.c.name
+Index(
+    "ix_job_log_correlation",
+    job_log.c.correlation_id,
+    *_newest,
+    postgresql_where=_of_family,
+    sqlite_where=_of_family,
+)
+_again = job_log.c.retry_of.is_not(None)
+Index("ix_job_log_retry_of", job_log.c.retry_of, postgresql_where=_again, sqlite_where=_again)
+
+
+job_tag = Table(
+    "job_tag",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("enqueued_at", UtcDateTime, primary_key=True),
+    Column(
+        "job_id", ID, ForeignKey(job_log.c.name, ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+"""The tags of jobs that have any, in the order in which they are listed."""
 
 
 def _job_id() -> Column[str]:

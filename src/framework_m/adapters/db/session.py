@@ -65,7 +65,7 @@ class _SessionUnit(UnitOfWork):
     def __init__(self, session: AsyncSession, connection: Any, database: Database) -> None:
         super().__init__(connection, database)
         self._session = session
-        self._follower = _follower_of(session.sync_session)
+        self._follower = _follower_of(session.sync_session, database)
 
     async def execute(self, statement: Any, rows: Any = None) -> Any:
         if self._innermost() is self:
@@ -139,6 +139,7 @@ class _Follower:
     """What follows the end of one session's transactions, each entry under its own."""
 
     session: Session
+    database: Database
     entries: list[_Entry] = field(default_factory=list)
     failure: BaseException | None = None
 
@@ -168,6 +169,8 @@ class _Follower:
         self.entries = [entry for entry in self.entries if entry.transaction is not root]
         # This runs inside `await session.commit()`: it returns when these are done.
         await_only(_run(ready))
+        if ready and self.database.after_commit is not None:
+            await_only(self.database.after_commit())
 
     def ended(self, _: Session, transaction: SessionTransaction) -> None:
         """Rolled back, or closed: what was committed is no longer among the entries."""
@@ -180,10 +183,10 @@ class _Follower:
             self.failure = None
 
 
-def _follower_of(session: Session) -> _Follower:
+def _follower_of(session: Session, database: Database) -> _Follower:
     found: _Follower | None = session.info.get(_KEY)
     if found is None:
-        found = session.info[_KEY] = _Follower(session)
+        found = session.info[_KEY] = _Follower(session, database)
         event.listen(session, "before_commit", found.before_commit)
         event.listen(session, "after_commit", found.after_commit)
         event.listen(session, "after_transaction_end", found.ended)

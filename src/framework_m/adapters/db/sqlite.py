@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiosqlite
@@ -15,21 +16,49 @@ from sqlalchemy.ext.asyncio import create_async_engine
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from framework_m.core.clock import Clock
 
 BUSY_TIMEOUT = 30.0
 READ_ONLY = "framework_m_read_only"
 """Execution option of a connection that will not write."""
+CLOCK = "framework_m_now"
+"""SQL function of connections that go by a clock of ours: the time so many seconds from now."""
 
 
-def build_engine(url: str, pool: dict[str, Any]) -> AsyncEngine:
-    """An engine whose transactions begin IMMEDIATE unless they are marked as reading only."""
+def build_engine(url: str, pool: dict[str, Any], clock: Clock | None = None) -> AsyncEngine:
+    """An engine whose transactions begin IMMEDIATE unless they are marked as reading only.
+
+    clock: where the database's time comes from, instead of SQLite itself.
+    """
     engine = create_async_engine(
         url, connect_args={"timeout": BUSY_TIMEOUT, "async_creator_fn": _connect}, **pool
     )
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
+    if clock is not None:
+        _go_by(engine.sync_engine, clock)
     return engine
+
+
+def _go_by(engine: Engine, clock: Clock) -> None:
+    """Let statements ask this clock where they would ask SQLite for the time."""
+
+    def told(shift: float) -> str:
+        return (clock.now() + timedelta(seconds=shift)).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.create_function(CLOCK, 1, told)
+
+    event.listen(engine, "connect", prepare)
+    engine.dialect.framework_m_clock = True  # type: ignore[attr-defined]
+
+
+def has_clock(dialect: Any) -> bool:
+    """Whether statements for this dialect are to ask `CLOCK`."""
+    return getattr(dialect, "framework_m_clock", False)
 
 
 async def _connect(*args: Any, **options: Any) -> aiosqlite.Connection:

@@ -201,3 +201,5 @@ class UnitsOfWork:
                 unit.rolled_back()
             raise
         await unit.committed()
+        if self._database.after_commit is not None:
+            await self._database.after_commit()

@@ -8,11 +8,12 @@ import heapq
 import itertools
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from framework_m.adapters.events.bus import EventBusBase
 from framework_m.adapters.events.group_runner import GroupDelivery
+from framework_m.core import clock
 from framework_m.core.errors import TopicError
 from framework_m.core.events.topics import matches
 from framework_m.core.interfaces.event_bus import ReceivedEvent
@@ -116,7 +117,7 @@ class InMemoryEventBus(EventBusBase):
             self._ids[message.event_id] = None
             if len(self._ids) > _KEPT:
                 self._ids.popitem(last=False)
-            entry = _Entry(next(self._sequences), datetime.now(UTC), message)
+            entry = _Entry(next(self._sequences), clock.now(), message)
             self._log.append(entry)
             self.metrics.count("published", message.topic)
             for group in self._groups.values():
@@ -138,7 +139,7 @@ class InMemoryEventBus(EventBusBase):
         group = self._groups.get(letter.group)
         if group is None or letter.message is None:
             raise TopicError(letter.group, "no group of this name is in this process")
-        group.add(_Entry(next(self._sequences), datetime.now(UTC), letter.message))
+        group.add(_Entry(next(self._sequences), clock.now(), letter.message))
 
     async def hears(self, topics: Sequence[str]) -> bool:
         if self.hears_here(topics):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_THREADS = 500
+"""Of one worker, however many jobs it may run at once: each has a stack of its own."""
+
 
 def in_the_loop(job: RegisteredJob) -> Callable[..., Awaitable[Any]]:
     """A coroutine function under its timeout. A TimeoutError of its own making stays its own."""
@@ -39,7 +42,10 @@ def in_the_loop(job: RegisteredJob) -> Callable[..., Awaitable[Any]]:
 
 
 class JobThreads:
-    """The threads of one worker. Nothing can stop one: it is asked, and counted until it ends."""
+    """The threads of one worker. Nothing can stop one: it is asked, and counted until it ends.
+
+    Jobs beyond the most threads wait in line, and their time does not run.
+    """
 
     def __init__(
         self, executor: Executor | None, capacity: int, on_end: Callable[[], None]
@@ -48,6 +54,7 @@ class JobThreads:
         self._executor = executor
         self._capacity = capacity
         self._on_end = on_end
+        self._places = asyncio.Semaphore(min(capacity, MOST_THREADS))
         self._left: set[asyncio.Future[Any]] = set()
 
     @property
@@ -75,6 +82,7 @@ class JobThreads:
         """
 
         async def run(**kwargs: Any) -> Any:
+            await self._places.acquire()
             thread = self._started(job, kwargs)
             try:
                 if await _ended_in_time(thread, job.timeout, cancellation, is_unwanted):
@@ -93,7 +101,14 @@ class JobThreads:
         # As taskiq does it: who acts, and whose log lines are whose, is in the context.
         context = contextvars.copy_context()
         function = functools.partial(job.function.function, **kwargs)
-        return asyncio.get_running_loop().run_in_executor(self._executor, context.run, function)
+        loop = asyncio.get_running_loop()
+        try:
+            thread = loop.run_in_executor(self._executor, context.run, function)
+        except BaseException:
+            self._places.release()
+            raise
+        thread.add_done_callback(lambda _: self._places.release())
+        return thread
 
     def _leave(self, thread: asyncio.Future[Any], claim: Claim, why: str) -> None:
         if thread.done():

@@ -7,9 +7,10 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from framework_m.core import clock
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.job_store import Dispatch
 from framework_m.core.jobs import execution
@@ -126,7 +127,11 @@ class Recorder:
             kept = frozenset()
         # What waits for another attempt is sent before its message is let go of.
         await self._relay.publish(
-            [_waiting(run, d) for run, d, _ in batch if run.job_id in kept and run.retry_after]
+            [
+                _waiting(run, delivery)
+                for run, delivery, _ in batch
+                if run.job_id in kept and run.retry_after is not None  # 0 s: at once
+            ]
         )
         await self._acknowledge([delivery for run, delivery, _ in batch if run.job_id in kept])
         for run, delivery, _ in batch:
@@ -189,7 +194,7 @@ class Recorder:
 
 def _waiting(run: FinishedRun, delivery: Delivery) -> Dispatch:
     claim = delivery.claim
-    due_at = datetime.now(UTC) + (run.retry_after or timedelta())
+    due_at = clock.now() + (run.retry_after or timedelta())
     return Dispatch(
         run.job_id, claim.job_name, claim.queue, claim.priority, claim.claim_no, due_at=due_at
     )

@@ -7,9 +7,9 @@ import heapq
 import itertools
 import logging
 from collections import defaultdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from framework_m.core import clock
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.job_queue import Delivery
 from framework_m.core.jobs.states import WAITING
@@ -106,7 +106,7 @@ class InMemoryJobQueue:
     def _deliver(self, job: Dispatch) -> None:
         """Now, or when its time has come; should the process die first, the row is still there."""
         self._timers.pop(job.job_id, None)
-        wait = 0.0 if job.due_at is None else (job.due_at - datetime.now(UTC)).total_seconds()
+        wait = 0.0 if job.due_at is None else (job.due_at - clock.now()).total_seconds()
         if wait <= -_MARGIN or job.due_at is None:
             self._push(job.queue, job.priority, job.job_id)
             self._wakeup.call()

@@ -20,7 +20,6 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError
 from taskiq_nats import PullBasedJetStreamBroker
 
-from framework_m.adapters.jobs.broker import JobBrokerMixin
 from framework_m.adapters.nats import streams
 from framework_m.adapters.nats.puller import Puller
 from framework_m.core.errors import NatsUnavailableError
@@ -42,8 +41,11 @@ _MAX_ACK_PENDING = 50_000
 _PUBLISH_TIMEOUT = 5.0
 
 
-class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
-    """A work-queue stream, with a durable pull consumer per queue and priority for all workers."""
+class JetStreamBroker(PullBasedJetStreamBroker):
+    """Carries job ids; the application's own broker, a JobBroker, is another.
+
+    A work-queue stream, with a durable pull consumer per queue and priority for all workers.
+    """
 
     def __init__(
         self,
@@ -55,7 +57,6 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
     ) -> None:
         """`ack_wait`: seconds without a sign of life after which a message is delivered again."""
         super().__init__(servers=list(connection.options.servers))
-        self.prepare()
         self.connection = connection
         self._prefix = prefix
         self._limits = limits
@@ -66,13 +67,11 @@ class JetStreamBroker(JobBrokerMixin, PullBasedJetStreamBroker):
         self._ensuring = asyncio.Lock()
 
     async def startup(self) -> None:
-        """Connect and see to the streams, then what taskiq does at startup."""
+        """Connect and see to the streams."""
         await self.open()
-        await self.run_startup_handlers()
 
     async def shutdown(self) -> None:
-        """What taskiq does; the connection belongs to the application."""
-        await self.run_shutdown_handlers()
+        """Nothing: the connection belongs to the application."""
 
     async def open(self) -> None:
         """Raises NatsUnavailableError."""

@@ -6,6 +6,7 @@ A job that blocks the event loop, or uses up the connection pool, therefore keep
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -16,13 +17,14 @@ from framework_m.core.interfaces.job_store import Watched
 from framework_m.core.outage import Outage, pause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from framework_m.core.interfaces.job_store import ClaimTerms, JobStore
 
 logger = logging.getLogger(__name__)
 
+_AT_A_TIME = 2000
 _CLOSE_TIMEOUT = 5.0
 _AFTER_ERROR = 0.5
 _LOOK_EVERY = 0.4
@@ -105,9 +107,9 @@ class LeaseKeeper:
         until = time.monotonic() + seconds
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
             await pause(min(left, _LOOK_EVERY), stop)
-            held = self._holding()
-            if held and not stop.is_set():
-                self._tell(held, await store.watch(held))
+            for held in _some_at_a_time(self._holding()):
+                if not stop.is_set():
+                    self._tell(held, await store.watch(held))
 
     def _tell(self, held: Mapping[str, int], seen: Watched) -> None:
         """In the worker's own event loop; of no run that has ended while we asked."""
@@ -134,6 +136,13 @@ class LeaseKeeper:
             self._stop = None
 
     async def _renew(self, store: JobStore) -> None:
-        held = self._holding()
-        lost = await store.renew(held, self._terms)
-        self._tell(held, Watched(frozenset(), frozenset(), lost))
+        for held in _some_at_a_time(self._holding()):
+            lost = await store.renew(held, self._terms)
+            self._tell(held, Watched(frozenset(), frozenset(), lost))
+
+
+def _some_at_a_time(held: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """A statement takes some ten thousand parameters, and no more."""
+    left = iter(held.items())
+    while some := dict(itertools.islice(left, _AT_A_TIME)):
+        yield some

@@ -6,16 +6,16 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework_m.core.interfaces.job_store import ClaimTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
 
-    from framework_m.adapters.jobs.broker import JobBrokerMixin
+    from framework_m.adapters.jobs.broker import JobBroker
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
     from framework_m.core.interfaces.worker_store import WorkerStore
@@ -33,10 +33,9 @@ class WorkerPorts:
     registry: JobRegistry
     store: JobStore
     queue: JobQueueProtocol
-    broker: JobBrokerMixin
+    broker: JobBroker
+    """The application's own."""
     relay: Relay
-    enqueue: Callable[[str, list[Any], dict[str, Any], str], Awaitable[object]]
-    """By name, positional and keyword arguments, and the id the job shall have."""
     services: JobServices
     """What jobs find in their context."""
     lease_store: Callable[[], AbstractAsyncContextManager[JobStore]]
@@ -54,9 +53,9 @@ class WorkerPorts:
     order: QueueOrder
     """What a worker serves that is not told otherwise."""
 
-    def terms(self, queues: tuple[str, ...]) -> ClaimTerms:
-        """The terms of one new worker."""
-        return ClaimTerms(worker_id(), queues, self.lease)
+    def terms(self, queues: tuple[str, ...], name: str | None = None) -> ClaimTerms:
+        """The terms of one new worker, under that name or one of its own."""
+        return ClaimTerms(name or worker_id(), queues, self.lease)
 
 
 def worker_id() -> str:

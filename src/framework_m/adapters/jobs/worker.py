@@ -8,9 +8,10 @@ import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framework_m import __version__
+from framework_m.adapters.jobs.calls import MOST_THREADS
 from framework_m.adapters.jobs.receiver import JobReceiver
 from framework_m.core.errors import UnavailableError
 from framework_m.core.interfaces.worker_store import WorkerFacts
@@ -22,7 +23,7 @@ from framework_m.core.jobs.run_log import logging_heard
 from framework_m.core.outage import Outage, every
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from framework_m.adapters.jobs.ports import WorkerPorts
     from framework_m.core.jobs.emptiness import Emptiness
@@ -38,6 +39,7 @@ async def run_worker(
     stop: asyncio.Event,
     order: QueueOrder | None = None,
     *,
+    name: str | None = None,
     until: Emptiness | None = None,
     drained: asyncio.Event | None = None,
 ) -> int:
@@ -45,45 +47,74 @@ async def run_worker(
 
     Somebody may ask the worker to drain, too: then it ends after what it runs.
 
+    name: what it is called in its claims; by default it has a name of its own making.
     until: stop also when nothing is left to do. How many runs it has begun.
     drained: set when it begins to drain.
     """
-    broker = ports.broker
-    broker.is_worker_process = True
-    threads = ThreadPoolExecutor(max_workers=ports.concurrency, thread_name_prefix="job")
-    receiver = JobReceiver(broker, threads, max_async_tasks=ports.concurrency, order=order)
-    interval = timedelta(seconds=ports.sweep_interval)
-    rescuer = Rescuer(
-        ports.store,
-        ports.relay,
-        lease=ports.lease,
-        interval=interval,
-        max_rescues=ports.max_rescues,
-    )
-    unparker = Unparker(ports.store, ports.relay, ports.registry)
-    sweeps = [
-        asyncio.create_task(every(ports.sweep_interval, sweep, stop, who=name), name=name)
-        for name, sweep in (("rescue", rescuer.sweep), ("parked jobs", unparker.sweep))
-    ]
-    opener = GateOpener(ports.store, ports.relay, ports.sweep_interval)
-    sweeps.append(asyncio.create_task(opener.run(stop), name="gates"))
+    async with ports.broker.working(), _followed(stop) as over:
+        return await _work(ports, over, order, name, until, drained or asyncio.Event())
+
+
+async def _work(
+    ports: WorkerPorts,
+    stop: asyncio.Event,
+    order: QueueOrder | None,
+    name: str | None,
+    until: Emptiness | None,
+    drained: asyncio.Event,
+) -> int:
+    most_threads = min(ports.concurrency, MOST_THREADS)
+    threads = ThreadPoolExecutor(max_workers=most_threads, thread_name_prefix="job")
+    receiver = JobReceiver(ports, threads, order=order, name=name)
     gone = asyncio.Event()
-    heartbeat = _heartbeat(ports, receiver, drained or asyncio.Event())
-    beating = asyncio.create_task(heartbeat.run(stop, gone), name="heartbeat")
+    heartbeat = _heartbeat(ports, receiver, drained)
+    beside = [heartbeat.run(stop, gone), *_sweeps(ports, stop)]
     if until is not None:
-        looking = _stop_when_empty(until, receiver, stop)
-        sweeps.append(asyncio.create_task(looking, name="emptiness"))
+        beside.append(_stop_when_empty(until, receiver, stop))
+    running = [asyncio.create_task(part, name="worker's") for part in beside]
     try:
         with logging_heard():
             await receiver.listen(stop)
     finally:
         stop.set()
         gone.set()
-        await asyncio.gather(*sweeps, beating)
+        await asyncio.gather(*running)
         # A thread cannot be stopped; whoever owns the process decides whether to wait for it.
         threads.shutdown(wait=False, cancel_futures=True)
-        await broker.shutdown()
     return receiver.begun
+
+
+def _sweeps(ports: WorkerPorts, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+    rescuer = Rescuer(
+        ports.store,
+        ports.relay,
+        lease=ports.lease,
+        interval=timedelta(seconds=ports.sweep_interval),
+        max_rescues=ports.max_rescues,
+    )
+    unparker = Unparker(ports.store, ports.relay, ports.registry)
+    opener = GateOpener(ports.store, ports.relay, ports.sweep_interval)
+    return [
+        every(ports.sweep_interval, rescuer.sweep, stop, who="rescue"),
+        every(ports.sweep_interval, unparker.sweep, stop, who="parked jobs"),
+        opener.run(stop),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def _followed(stop: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+    """Set when `stop` is. That one is not ours to set: others may wait for it."""
+    own = asyncio.Event()
+
+    async def follow() -> None:
+        await stop.wait()
+        own.set()
+
+    following = asyncio.create_task(follow(), name="stop")
+    try:
+        yield own
+    finally:
+        following.cancel()
 
 
 def _heartbeat(ports: WorkerPorts, receiver: JobReceiver, drained: asyncio.Event) -> Heartbeat:

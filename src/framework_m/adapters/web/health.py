@@ -8,28 +8,20 @@ from litestar import Response, Router, get
 from litestar.types import Dependencies
 
 from framework_m.adapters.web.dependencies import Application
+from framework_m.core.health import LIVE, readiness
 
 
 @get("/live", summary="Whether the process lives", sync_to_thread=False)
 def live() -> dict[str, str]:
     """Always 200 while the process answers at all."""
-    return {"status": "live"}
+    return LIVE
 
 
 @get("/ready", summary="Whether it can do its work")
 async def ready(application: Application) -> Response[dict[str, Any]]:
     """200 if everything it needs is there, else 503; each thing is listed."""
-    checks = await application.readiness()
-    is_ready = all(check.ok for check in checks)
-    return Response(
-        {
-            "status": "ready" if is_ready else "unavailable",
-            "checks": [
-                {"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks
-            ],
-        },
-        status_code=200 if is_ready else 503,
-    )
+    status, body = readiness(await application.readiness())
+    return Response(body, status_code=status)
 
 
 def router(dependencies: Dependencies) -> Router:

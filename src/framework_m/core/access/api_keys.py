@@ -7,9 +7,10 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from framework_m.core import clock
 from framework_m.core.doctypes.api_key import ApiKey
 from framework_m.core.errors import NotAuthenticatedError, UnavailableError
 from framework_m.core.identity import User
@@ -42,14 +43,10 @@ class NewKey:
         return f"<key {self.record.name}>"
 
 
-def _system_time() -> datetime:
-    return datetime.now(UTC)
-
-
 class ApiKeys:
     """Makes keys, and tells whom one stands for."""
 
-    def __init__(self, store: ApiKeyStore, *, now: Callable[[], datetime] = _system_time) -> None:
+    def __init__(self, store: ApiKeyStore, *, now: Callable[[], datetime] = clock.now) -> None:
         self._store = store
         self._now = now
 

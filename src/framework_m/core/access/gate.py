@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from framework_m.core import clock
 from framework_m.core.access.api_keys import MARK
 
 if TYPE_CHECKING:
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
     from framework_m.core.access.api_keys import ApiKeys, NewKey
     from framework_m.core.identity import User
     from framework_m.core.interfaces.access import SignedIn, TokenReader
-
-
-def _system_time() -> datetime:
-    return datetime.now(UTC)
 
 
 class Gate:
@@ -28,7 +25,7 @@ class Gate:
         tokens: TokenReader,
         *,
         session_lifetime: timedelta,
-        now: Callable[[], datetime] = _system_time,
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.keys = keys
         self._tokens = tokens

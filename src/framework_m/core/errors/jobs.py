@@ -99,6 +99,15 @@ class JobNotFoundError(JobError):
         self.job_id = job_id
 
 
+class JobExistsError(JobError):
+    """A job was to have an id that another has already."""
+
+    def __init__(self, job_ids: Sequence[str]) -> None:
+        told = job_ids[0] if len(job_ids) == 1 else f"one of {', '.join(job_ids)}"
+        super().__init__(f"there is a job with the id {told} already")
+        self.job_ids = tuple(job_ids)
+
+
 class JobEndedError(JobError):
     """The job that was to be cancelled has already finished."""
 

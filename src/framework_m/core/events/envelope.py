@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from framework_m.core import clock
 from framework_m.core.causes import current_cause
 from framework_m.core.errors import FieldError, InvalidEventError, UndecodableEventError
 from framework_m.core.events.topics import checked_topic, ordering_key
@@ -27,10 +28,6 @@ LONGEST_KEY = 600
 """The names of a DocType and of a document, and more: what an index of any database takes."""
 
 _Utc = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _trace() -> str | None:
@@ -54,7 +51,7 @@ class BaseEvent(BaseModel):
     id: str = Field(default_factory=uuid7, min_length=1, max_length=255)
     """Unique: the bus and `exactly_once` know an event again by it."""
     event_type: str = Field(min_length=1, max_length=200)
-    timestamp: _Utc = Field(default_factory=_now)
+    timestamp: _Utc = Field(default_factory=clock.now)
     user_id: str | None = Field(default_factory=acting_user_id)
     """Who did it; None for the system."""
     source: str = ""

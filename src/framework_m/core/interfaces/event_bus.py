@@ -90,8 +90,10 @@ class EventBusProtocol(Protocol):
     """The bus and the outbox are one database: rows move in a transaction, by `drain`."""
     survives_restarts: bool
     """False where groups and their events live in this process only."""
-    begun: int
-    """How many events groups have begun to handle in this process, so far."""
+
+    @property
+    def begun(self) -> int:
+        """How many events groups have begun to handle in this process, so far."""
 
     @property
     def has_groups(self) -> bool:

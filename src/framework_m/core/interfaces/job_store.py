@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from framework_m.core.causes import NO_CAUSE, Cause
 from framework_m.core.identity import User
+from framework_m.core.interfaces.job_reading import JobReading
 from framework_m.core.jobs.states import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime, timedelta
 
-    from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
     from framework_m.core.jobs.unique import UniqueLock
     from framework_m.core.wakeup import Wakeup
@@ -214,25 +214,10 @@ class ClaimTerms:
     lease: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Which jobs to list; None means any. Newest first."""
-
-    status: JobStatus | None = None
-    job_name: str | None = None
-    queue: str | None = None
-    user_id: str | None = None
-    parent_id: str | None = None
-    correlation_id: str | None = None
-    limit: int = 50
-    before: str | None = None
-    """Only jobs older than this id: the cursor of a page."""
-
-
 Publish = Callable[[Sequence[Dispatch]], Awaitable[None]]
 
 
-class JobStore(Protocol):
+class JobStore(JobReading, Protocol):
     """Keeps the jobs.
 
     Limits and pauses are decided where jobs are claimed. A job that finds a gate closed is not
@@ -378,14 +363,3 @@ class JobStore(Protocol):
 
         At one moment: a job that is claimed meanwhile is in one of these states or the other.
         """
-
-    async def get(self, job_id: str) -> JobLog | None:
-        """One job with its attempts, or None."""
-
-    async def lines(
-        self, job_id: str, *, after: tuple[int, int] | None, limit: int
-    ) -> Sequence[LogLine]:
-        """What a job's runs said, oldest first, after that claim_no and number."""
-
-    async def list(self, wanted: JobFilter) -> Sequence[JobLog]:
-        """Jobs, newest first."""

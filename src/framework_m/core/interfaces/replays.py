@@ -27,3 +27,12 @@ class ReplayStore(Protocol):
         Raises ReusedKeyError (the earlier request asked for something else), UnavailableError,
         and what `enqueue` raises, which is then not remembered.
         """
+
+    async def forget_expired(
+        self, limit: int, *, after: Asked | None = None
+    ) -> tuple[int, Asked | None]:
+        """Look at the next `limit` requests beyond `after`, and remove those that are too old.
+
+        How many that were, and where to look on; None at the end. In a transaction of its own,
+        if there is anything to remove. Raises UnavailableError.
+        """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from framework_m.core import clock
 
 LONGEST_WAIT = timedelta(days=36_500)
 """What every database can add to a time."""
@@ -43,7 +45,7 @@ class Snooze(Exception):
         if self._after is not None:
             return self._after
         assert self._until is not None, "one of the two is given"  # noqa: S101
-        return seconds(self._until - datetime.now(UTC))
+        return seconds(self._until - clock.now())
 
 
 class Cancel(Exception):

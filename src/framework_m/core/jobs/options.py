@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from framework_m.core import clock
 from framework_m.core.errors import ArgumentError, ConfigurationError, FieldError
 from framework_m.core.jobs.control import LONGEST_WAIT
 from framework_m.core.jobs.executors import JobExecutor
@@ -84,7 +85,7 @@ class RunOptions:
     @property
     def due_at(self) -> datetime | None:
         """When it may run, if that was given as a time and lies ahead."""
-        return self.at if self.at is not None and self.at > datetime.now(UTC) else None
+        return self.at if self.at is not None and self.at > clock.now() else None
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.delay is not None and self.at is not None:
@@ -93,7 +94,7 @@ class RunOptions:
             yield "delay", f"must be from 0 to {LONGEST_WAIT.days} days"
         if self.at is not None and self.at.utcoffset() is None:
             yield "at", "must be an aware datetime"
-        elif self.at is not None and self.at - datetime.now(UTC) > LONGEST_WAIT:
+        elif self.at is not None and self.at - clock.now() > LONGEST_WAIT:
             yield "at", f"must be within {LONGEST_WAIT.days} days"
         if self.queue is not None and not is_queue_name(self.queue):
             yield "queue", _QUEUE_RULE

@@ -6,9 +6,9 @@ import contextlib
 import itertools
 import logging
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from framework_m.core import clock
 from framework_m.core.interfaces.job_store import LogLine
 from framework_m.core.text import storable
 
@@ -50,7 +50,7 @@ class RunLog:
         if len(text) > _LONGEST_MESSAGE:
             text = f"{text[:_LONGEST_MESSAGE]}… ({len(text) - _LONGEST_MESSAGE} more characters)"
         claim, name = self._claim, logging.getLevelName(level)
-        now = datetime.now(UTC)
+        now = clock.now()
         via = None if logger is None else storable(logger)
         level_name = storable(name)[:16]
         line = LogLine(claim.job_id, claim.claim_no, number, now, level_name, text, via)

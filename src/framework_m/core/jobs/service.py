@@ -5,15 +5,24 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
+from framework_m.core import clock
 from framework_m.core.causes import current_cause
 from framework_m.core.errors import JobEndedError, JobNotEndedError, JobNotFoundError
 from framework_m.core.identity import User, acting_user
 from framework_m.core.ids import uuid7
-from framework_m.core.interfaces.job_store import Dispatch, JobFilter, NewJob
+from framework_m.core.interfaces.job_reading import JobCount, JobCursor, JobFilter, JobScope
+from framework_m.core.interfaces.job_store import Dispatch, NewJob
 from framework_m.core.interfaces.unit_of_work import current_unit_of_work
+from framework_m.core.jobs.bulk import (
+    BulkOutcome,
+    cancelling,
+    deleting,
+    in_batches,
+    meant,
+    retrying,
+)
 from framework_m.core.jobs.function import JobCall, JobRequest
 from framework_m.core.jobs.handle import JobHandle
 from framework_m.core.jobs.limits import Limits, lined_up
@@ -21,13 +30,17 @@ from framework_m.core.jobs.states import JobStatus
 from framework_m.core.jobs.unique import unique_lock, unique_lock_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from framework_m.core.doctypes.job_log import JobLog
+    from framework_m.core.interfaces.job_reading import JobFilters
     from framework_m.core.interfaces.job_store import JobStore, LogLine
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory, UnitOfWorkProtocol
     from framework_m.core.jobs.registry import JobRegistry
     from framework_m.core.outbox.relay import Relay
+
+COUNTED = 10_000
+"""How many jobs are counted, unless more is asked for."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,11 +99,8 @@ class Jobs:
         """The same for many runs."""
         return await self._insert_in(unit, [self._new(call) for call in calls])
 
-    async def enqueue_as(
-        self, job_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: str
-    ) -> JobHandle[Any]:
-        """Ask for a run by name under an id that was chosen elsewhere."""
-        call: JobCall[Any] = JobCall(job_name, tuple(args), kwargs)
+    async def enqueue_as(self, call: JobCall[Any], job_id: str) -> JobHandle[Any]:
+        """Ask for a run under an id that was chosen elsewhere."""
         [handle] = await self._insert([self._new(call, job_id)])
         return handle
 
@@ -112,19 +122,21 @@ class Jobs:
     async def list(
         self,
         *,
-        status: JobStatus | None = None,
-        job_name: str | None = None,
-        queue: str | None = None,
-        user_id: str | None = None,
-        parent_id: str | None = None,
-        correlation_id: str | None = None,
         limit: int = 50,
-        before: str | None = None,
+        before: JobCursor | None = None,
+        **filters: Unpack[JobFilters],
     ) -> Sequence[JobLog]:
-        """Records, newest first; `before` is the id that ended the previous page."""
-        return await self._store.list(
-            JobFilter(status, job_name, queue, user_id, parent_id, correlation_id, limit, before)
-        )
+        """Records, newest first: what was asked for last, and of one moment the greatest id.
+
+        before: where the previous page ended, `JobCursor.of(page[-1])`.
+        since, until: aware times of asking, the first of them included. Raises FilterError.
+        """
+        wanted = JobFilter(**filters, limit=limit, before=before)
+        return await self._store.list(wanted.checked())
+
+    async def count(self, *, up_to: int = COUNTED, **filters: Unpack[JobFilters]) -> JobCount:
+        """How many there are: exact up to a bound, else at least so many. Raises FilterError."""
+        return await self._store.count(JobFilter(**filters, limit=up_to).checked())
 
     async def lines(
         self, job_id: str, *, after: LogLine | None = None, limit: int = 1000
@@ -160,6 +172,66 @@ class Jobs:
         async with self._unit() as unit:
             if not await self._store.delete(unit, [job_id]):
                 raise JobNotFoundError(job_id)
+
+    async def cancel_many(
+        self,
+        *,
+        everything: bool = False,
+        limit: int | None = None,
+        before: JobCursor | None = None,
+        **filters: Unpack[JobFilters],
+    ) -> BulkOutcome:
+        """Cancel all jobs that fit and have not ended, newest first, as `cancel` does one.
+
+        They are done some hundred at a time, each time in a transaction of its own, so that none
+        is long; all in the transaction of the context, if there is one. What is asked for
+        meanwhile is not among them.
+
+        everything: has to be said where there is no filter.
+        limit: so many at most; the outcome tells where to go on: `before=outcome.next`.
+        Raises FilterError. What an error (DatabaseUnavailableError) leaves, another call does.
+        """
+        wanted = meant(JobFilter(**filters, before=before), limit, everything=everything)
+        act = cancelling(self._store)
+        return await in_batches(self._store, self._unit, wanted, JobScope.OPEN, act)
+
+    async def retry_many(
+        self,
+        *,
+        everything: bool = False,
+        limit: int | None = None,
+        before: JobCursor | None = None,
+        may_run: Callable[[str], object] | None = None,
+        **filters: Unpack[JobFilters],
+    ) -> BulkOutcome:
+        """Run all jobs again that fit, have ended and were not yet run again; as `cancel_many`.
+
+        So it may be repeated: what it did is not done twice.
+
+        may_run: called with a job's name; raises a JobError if that is not to be asked for.
+        """
+        wanted = meant(JobFilter(**filters, before=before), limit, everything=everything)
+
+        def again(job: JobLog) -> NewJob:
+            if may_run is not None:
+                may_run(job.job_name)
+            return self._again(job)
+
+        act = retrying(self._store, again, self._insert_in)
+        return await in_batches(self._store, self._unit, wanted, JobScope.RETRYABLE, act)
+
+    async def delete_many(
+        self,
+        *,
+        everything: bool = False,
+        limit: int | None = None,
+        before: JobCursor | None = None,
+        **filters: Unpack[JobFilters],
+    ) -> BulkOutcome:
+        """Delete all jobs that fit, as `delete` does one; otherwise as `cancel_many`."""
+        wanted = meant(JobFilter(**filters, before=before), limit, everything=everything)
+        act = deleting(self._store)
+        return await in_batches(self._store, self._unit, wanted, JobScope.ANY, act)
 
     async def retry(self, job_id: str) -> JobHandle[Any]:
         """Run a finished job again, as a new job with the same arguments; `retry_of` tells which.
@@ -267,5 +339,5 @@ def _call(
 def _dispatch(job: NewJob) -> Dispatch:
     due_at = job.due_at
     if job.delay is not None:
-        due_at = datetime.now(UTC) + job.delay
+        due_at = clock.now() + job.delay
     return Dispatch(job.job_id, job.job_name, job.queue, job.priority, due_at=due_at)

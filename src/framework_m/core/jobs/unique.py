@@ -32,7 +32,8 @@ class Unique:
     states: in which an earlier job keeps others out: by default until it has ended, and with a
         period unless it failed or was cancelled. All the waiting ones must be among them. Without
         Running another may be asked for once the first has started; a retry of that one is then
-        no longer unique. With an ended one and no period: until its record is deleted.
+        no longer unique. With an ended one and no period: until its record is deleted, which
+        somebody has to do: the pruning of old jobs leaves it.
     period: seconds or a timedelta since the earlier one was asked for; later it keeps nobody out.
     """
 

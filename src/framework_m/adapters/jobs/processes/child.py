@@ -28,6 +28,7 @@ from framework_m.core.causes import Cause, follow
 from framework_m.core.errors import ArgumentError, ConfigurationError
 from framework_m.core.identity import become
 from framework_m.core.jobs import execution
+from framework_m.core.jobs.built_in import BUILT_IN
 from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.context import JobContext
 from framework_m.core.jobs.registry import JobRegistry
@@ -81,7 +82,9 @@ def _leave_stopping_to_the_worker() -> None:
 
 def _registry(opening: Message) -> JobRegistry:
     registry = JobRegistry(
-        default_retries=opening["default_retries"], default_timeout=opening["default_timeout"]
+        default_retries=opening["default_retries"],
+        default_timeout=opening["default_timeout"],
+        built_in=BUILT_IN,
     )
     registry.discover(opening["modules"])
     return registry

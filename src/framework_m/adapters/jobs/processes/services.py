@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from framework_m.core.identity import User
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.handle import JobHandle
+    from framework_m.core.jobs.retention import Retention
     from framework_m.core.transaction import Transaction
 
 
@@ -38,6 +39,10 @@ class NoServices:
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
         self._refuse("session")
+
+    @property
+    def retention(self) -> Retention:
+        self._refuse("retention")
 
     def _refuse(self, service: str) -> NoReturn:
         raise ConfigurationError(

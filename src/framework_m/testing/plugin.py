@@ -1,0 +1,50 @@
+"""The pytest plugin: fixtures `framework_m_app` and `kit`, marker `framework_m`.
+
+Loaded in every test run where Framework M is installed, so it imports nothing of it by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+try:
+    import pytest_asyncio
+except ImportError:  # anyio's plugin runs plain ones
+    _async_fixture: Any = pytest.fixture
+else:
+    _async_fixture = pytest_asyncio.fixture
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from framework_m.app import FrameworkM
+    from framework_m.testing.kit import Kit
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "framework_m(inline=False, **settings): how the fixture `kit` opens the application: "
+        "with jobs that run by themselves, with other settings.",
+    )
+
+
+@pytest.fixture
+def framework_m_app() -> FrameworkM:
+    """The application under test: the one that the command `m` would load. Override it."""
+    from framework_m.cli.loading import load  # noqa: PLC0415 - only where it is asked for
+
+    return load(None)
+
+
+@_async_fixture  # type: ignore[untyped-decorator]  # it is one of two
+async def kit(request: pytest.FixtureRequest, framework_m_app: FrameworkM) -> AsyncIterator[Kit]:
+    """The application, open on a database of this test's own: see framework_m.testing."""
+    from framework_m.testing.kit import Kit  # noqa: PLC0415 - as above
+
+    marker = request.node.get_closest_marker("framework_m")
+    options: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
+    async with Kit(framework_m_app, **options) as opened:
+        yield opened
