@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pydantic import SecretStr
+
 from framework_m import FrameworkM, Settings
 from tests.support.session import let_pass, write_shop
 from tests.support.shell import UUID, Shell
@@ -18,7 +20,8 @@ BEGINS = "it begins to wait"
 async def shop(tmp_path: Path) -> Path:
     """The application's folder, its database migrated."""
     write_shop(tmp_path)
-    await FrameworkM(settings=Settings(database_url=f"sqlite:///{tmp_path / DATABASE}")).migrate()
+    url = SecretStr(f"sqlite:///{tmp_path / DATABASE}")
+    await FrameworkM(settings=Settings(database_url=url)).migrate()
     return tmp_path
 
 
@@ -85,9 +88,10 @@ def waits_no_longer(worker: Shell, person: Shell) -> str:
     person.types("m job:run never_ends --wait")
     worker.sees(BEGINS)
     person.ctrl_c()
-    [job_id] = re.findall(f"m: job ({UUID}) goes on: m job:status {UUID} --follow", person.ends())
+    gone_on = re.search(f"m: job ({UUID}) goes on: m job:status {UUID} --follow", person.ends())
+    assert gone_on
     assert person.status() == 130
-    return job_id
+    return gone_on[1]
 
 
 def cancels(person: Shell, job_id: str) -> None:

@@ -32,7 +32,7 @@ Month = NewType("Month", str)
 
 
 @job(queue="reports", retries=0, timeout=60)
-async def everything(  # noqa: PLR0917 - one of each type
+async def everything(
     ctx: JobContext,
     *,
     n: int = 0,
