@@ -79,12 +79,13 @@ async def said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
 
 async def test_a_drained_worker_handles_no_more_events(sqlite: Harness) -> None:
     gate = sqlite.folder / "gate"
-    async with sqlite.application(("tests.support.events",)) as app:
+    async with sqlite.application((*JOBS, "tests.support.events")) as app:
 
         async def has_groups(wanted: bool) -> bool:
             return app.events.bus.has_groups is wanted
 
-        handle = await jobs.wait_for.enqueue(gate, sqlite.folder / "log")
+        # Either of them may be the one that runs it, so both know it.
+        handle = await app.enqueue("wait_for", gate=gate, log=sqlite.folder / "log")
         async with app.worker(), sqlite.app.worker():
             await sqlite.reached(handle, JobStatus.RUNNING)
             await until(lambda: has_groups(True))
