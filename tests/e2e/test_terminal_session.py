@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from pydantic import SecretStr
 
 from framework_m import FrameworkM, Settings
