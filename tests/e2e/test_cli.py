@@ -1,7 +1,6 @@
 """The command `m`, called as a user calls it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from framework_m.cli.main import main
 from framework_m.core.ids import uuid7
-from tests.support.processes import M
+from tests.support.processes import M, bare_environment
 from tests.support.servers import NatsServer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -50,7 +50,7 @@ def m(folder: Path) -> Run:
         return subprocess.run(
             [*M, *arguments],
             cwd=folder,
-            env={"PATH": os.environ["PATH"], **environment},
+            env=bare_environment(**environment),
             capture_output=True,
             text=True,
             timeout=60,
@@ -144,8 +144,9 @@ def test_a_database_without_a_schema_says_what_to_do(m: Run) -> None:
 
 def test_migrating_twice_is_harmless(m: Run) -> None:
     assert "the schema is at" in m("migrate").stdout
-    again = m("migrate")
-    assert (again.returncode, "was" in again.stdout) == (0, False)
+    again = json.loads(m("migrate", "--json").stdout)
+    assert again["schema"]["before"] == again["schema"]["after"]
+    assert (again["application"], again["outdated"]) == (None, [])
 
 
 def test_job_functions_are_listed(m: Run) -> None:
@@ -184,19 +185,53 @@ def test_a_job_is_enqueued_and_looked_at(migrated: Run) -> None:
     assert json.loads(migrated("job:list", "--runs", "--status", "failed", "--json").stdout) == []
 
 
-def test_values_may_be_json(migrated: Run) -> None:
-    job_id = migrated("job:run", "add", "--a", "1", "--tags", '["x", "y"]').stdout.strip()
-    shown = json.loads(migrated("job:status", job_id, "--json").stdout)
-    assert shown["args"]["tags"] == ["x", "y"]
-
-
-def test_wrong_arguments_of_a_job_are_named(migrated: Run) -> None:
+def test_wrong_arguments_enqueue_nothing(migrated: Run) -> None:
     assert "did you mean 'add'" in refused(migrated("job:run", "ad", "--a", "1"), 2)
-    assert "a: is missing" in refused(migrated("job:run", "add"), 2)
-    assert "a: " in refused(migrated("job:run", "add", "--a", "x"), 2)
-    assert "c: is not an argument" in refused(migrated("job:run", "add", "--a", "1", "--c", "2"), 2)
-    assert "write a job's arguments as --key value" in refused(migrated("job:run", "add", "1"), 2)
+    assert "--a is missing (expected: int)" in refused(migrated("job:run", "add", "--b", "1"), 2)
     assert json.loads(migrated("job:list", "--runs", "--json").stdout) == []
+
+
+def test_a_run_has_options_of_its_own(migrated: Run) -> None:
+    options = ("--delay", "60", "--queue", "slow", "--priority", "1", "--tag", "x", "--tag", "y")
+    ran = migrated("job:run", "add", "--a", "1", *options, "--unique-key", "k", "--json")
+    assert ran.stderr == "m: no worker listens to the queue slow: start one with `m worker`\n"
+    asked = json.loads(ran.stdout)
+    assert asked["existed"] is False
+    shown = json.loads(migrated("job:status", asked["job_id"], "--json").stdout)
+    assert (shown["status"], shown["queue"], shown["priority"]) == ("Scheduled", "slow", 1)
+    assert (shown["tags"], shown["args"]) == (["x", "y"], {"a": 1})
+    again = json.loads(migrated("job:run", "add", "--a", "2", "--unique-key=k", "--json").stdout)
+    assert again == {"job_id": asked["job_id"], "existed": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--timeout", "1"), "--timeout says how long to --wait: use both"),
+        (("--wait", "--timeout", "-1"), "--timeout: must be 0 seconds or more"),
+        (("--local", "--wait"), "--local records no job, so --wait means nothing there"),
+        (("--local", "--tag", "x"), "--local records no job, so --tag means nothing there"),
+        (("--delay", "-1"), "--delay: must be from 0 to"),
+        (("--delay", "nan"), "--delay: must be from 0 to"),
+        (("--priority", "9"), "--priority: must be from 1"),
+        (("--queue", "a b"), "--queue: a queue's name is"),
+        (("--tag", ""), "--tag: must be at most 20"),
+        (("--unique-key", ""), "--unique-key: cannot be empty"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_of_a_run_that_make_no_sense_are_named(
+    options: tuple[str, ...], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = ("--app", "tests.support.application:app")
+    assert main(["job:run", "add", "--a", "1", *options, *app]) == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_the_help_of_a_job_is_about_its_arguments(m: Run) -> None:
+    shown = m("job:run", "add", "--help")
+    assert shown.returncode == 0
+    assert "Usage: m job:run add --a …" in shown.stdout
 
 
 def test_an_unknown_job_is_exit_status_1(migrated: Run) -> None:
@@ -219,6 +254,7 @@ def test_wait_prints_the_result_or_the_error(migrated: Run, folder: Path) -> Non
             assert json.loads(ran.stdout) == "5 1 None None"
             failed = refused(migrated("job:run", "boom", "--wait", "--text", "no"), 1)
             assert "ended Failed: ValueError: no" in failed
+            assert "--log)" in failed
         finally:
             worker.terminate()
 
@@ -229,6 +265,18 @@ def test_options_after_two_dashes_belong_to_the_job(migrated: Run, folder: Path)
     )
     ran = migrated("job:run", "nap", "--local", "--", "--wait", "5")
     assert ran.stdout.strip() == "5", ran.stderr
+
+
+def test_stdout_has_what_was_asked_for_and_nothing_else(m: Run, folder: Path) -> None:
+    (folder / "shop" / "jobs.py").write_text(
+        "from framework_m import job\nprint('imported')\n"
+        "@job\nasync def chats() -> str: print('called'); return 'ü'\n"
+        "@job\nasync def leaves() -> None: raise SystemExit(0)\n"
+    )
+    ran = m("job:run", "chats", "--local", PYTHONIOENCODING="ascii")
+    assert (json.loads(ran.stdout), ran.stderr) == ("ü", "imported\ncalled\n")
+    left = m("job:run", "leaves", "--local")
+    assert (left.returncode, left.stderr) == (1, "imported\nm: SystemExit: 0\n")
 
 
 def test_info_lists_the_streams(m: Run, nats_server: NatsServer, nats_prefix: str) -> None:

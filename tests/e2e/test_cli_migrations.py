@@ -1,5 +1,6 @@
 """`m migrate:make` and `m migrate`: an application's DocTypes become tables, and change."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.support.processes import M
+from tests.support.processes import M, bare_environment
 from tests.support.servers import plain_dsn
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -79,8 +80,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def environment(folder: Path, url: str) -> dict[str, str]:
     return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(folder),
+        **bare_environment(),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")])),
         "PYTHONDONTWRITEBYTECODE": "1",  # sources change within a second
         "DATABASE_URL": url,
         "FRAMEWORK_M_APP": "shop.app:app",
@@ -134,9 +135,15 @@ def test_doctypes_become_tables_and_change_with_their_rows_kept(
     python(SAVE, folder, environment)
 
     write(folder, more="city: str | None = None")
-    done(m("migrate:make", "-m", "a city"))
+    outdated = json.loads(m("migrate", "--json").stdout)
+    assert outdated["outdated"] == ["Customer"]
+    made = json.loads(m("migrate:make", "-m", "a city", "--json").stdout)
+    assert folder / made["file"] in revisions(folder)
     assert len(revisions(folder)) == 2
-    done(m("migrate"))
+    migrated = json.loads(m("migrate", "--json").stdout)
+    assert migrated["outdated"] == []
+    assert migrated["application"]["before"] != migrated["application"]["after"]
+    assert migrated["schema"]["before"] == migrated["schema"]["after"]
     assert python(READ, folder, environment) == "Ada None 1"
 
 

@@ -62,7 +62,8 @@ def test_a_key_is_created_listed_and_revoked(m: Run) -> None:
     assert made["token"] not in listed.stdout
     [key] = json.loads(m("token:list", "--json").stdout)
     assert (key["user_id"], key["roles"], key["note"]) == ("ada", ["Clerk"], "export")
-    assert "is revoked" in m("token:revoke", made["name"]).stdout
+    revoked = m("token:revoke", made["name"], "--json").stdout
+    assert json.loads(revoked) == {"name": made["name"], "revoked": True}
     assert " revoked " in m("token:list").stdout
     assert refused(m("token:revoke", "nothing"), 1) == "there is no key nothing"
 

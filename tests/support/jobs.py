@@ -252,3 +252,9 @@ async def says_when_it_is_cancelled(log: Path) -> None:
     except asyncio.CancelledError:
         _append(log, "cancelled")
         raise
+
+
+@job(retries=0)
+async def counts_aloud(ctx: JobContext, times: int) -> None:
+    for n in range(times):
+        await ctx.log(str(n))

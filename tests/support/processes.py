@@ -71,6 +71,12 @@ class WorkerProcess:
 M = (sys.executable, "-m", "framework_m.cli.main")
 
 
+def bare_environment(**variables: str) -> dict[str, str]:
+    """What is needed to find programs and modules, and what is given; no settings of ours."""
+    needed = ("PATH", "PYTHONPATH")
+    return {**{name: os.environ[name] for name in needed if name in os.environ}, **variables}
+
+
 @contextlib.contextmanager
 def worker_process(
     environment: Mapping[str, str],

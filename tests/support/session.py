@@ -31,6 +31,7 @@ async def send_report(to: str) -> None:
 @job(queue="reports")
 async def never_ends(ctx: JobContext) -> None:
     await ctx.progress(1, total=100, message="waiting")
+    logger.info("it begins to wait")
     await asyncio.Event().wait()
 '''
 APP = 'from framework_m import FrameworkM\n\napp = FrameworkM(modules=["shop.jobs"])\n'

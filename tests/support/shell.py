@@ -1,12 +1,13 @@
 """A terminal with a shell in it, as a person has before them."""
 
-import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pexpect
+
+from tests.support.processes import bare_environment
 
 _PROMPT = "ready$ "
 _TIMEOUT = 30
@@ -22,19 +23,16 @@ class Shell:
     All that is seen is kept: `transcript()` has it as text.
     """
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, program: str = "/bin/sh", *options: str, **environment: str
+    ) -> None:
         programs = Path(sys.executable).parent
         self._seen = _Seen()
         self._shell: Any = pexpect.spawn(
-            "/bin/sh",
-            ["-i"],
+            program,
+            list(options or ["-i"]),
             cwd=str(folder),
-            env={
-                **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
-                "TERM": "xterm",
-                "LANG": "C.UTF-8",
-                **environment,
-            },
+            env=bare_environment(TERM="xterm", LANG="C.UTF-8", **environment),
             encoding="utf-8",
             codec_errors="replace",
             dimensions=(40, _WIDTH),
@@ -55,6 +53,10 @@ class Shell:
 
     def types(self, line: str) -> None:
         self._shell.sendline(line)
+
+    def presses(self, keys: str) -> None:
+        """Type without a return at the end."""
+        self._shell.send(keys)
 
     def ctrl_c(self) -> None:
         self._shell.sendintr()

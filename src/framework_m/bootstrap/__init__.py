@@ -96,15 +96,7 @@ def bootstrap(
     bus = _events(settings, reserved, way.nats)
     handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
     event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
-    events = Events(
-        bus.bus,
-        bus.outbox,
-        bus.letters,
-        units,
-        event_relay,
-        source=settings.event_source,
-        limit=settings.event_limit,
-    )
+    events = _events_service(settings, bus, units, event_relay)
     repositories = DocumentRepositories(
         database, tables, units, jobs, events, after_changes={Queue: queue_states.refresh}
     )
@@ -189,6 +181,20 @@ def _events(settings: Settings, reserved: Database, nats: NatsConnection | None)
 def application_broker(host: BrokerHost) -> JobBroker:
     """The taskiq broker of an application, whether it is open or not."""
     return JobBroker(host)
+
+
+def _events_service(
+    settings: Settings, bus: EventPorts, units: UnitsOfWork, relay: EventRelay
+) -> Events:
+    return Events(
+        bus.bus,
+        bus.outbox,
+        bus.letters,
+        units,
+        relay,
+        source=settings.event_source,
+        limit=settings.event_limit,
+    )
 
 
 def asgi(application: ApplicationProtocol) -> Litestar:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,12 +45,21 @@ def complain(line: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+    say(json.dumps(value, indent=2, ensure_ascii=not _takes_every_sign()))
 
 
 def say_json_line(value: Any) -> None:
     """One of many values, on a line of its own."""
-    say(json.dumps(value, ensure_ascii=False))
+    say(json.dumps(value, ensure_ascii=not _takes_every_sign()))
+
+
+def _takes_every_sign() -> bool:
+    return (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def is_terminal() -> bool:
+    """Whether stdout is one, and one that can be drawn on."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
 def printable(text: str) -> str:

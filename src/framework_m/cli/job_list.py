@@ -18,6 +18,7 @@ from framework_m.cli.console import (
     say_table,
 )
 from framework_m.cli.job_filters import ANY, FilterOptions
+from framework_m.cli.job_types import shown_type
 from framework_m.cli.loading import AppOption, load
 from framework_m.cli.options import Json
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from framework_m.app import FrameworkM
     from framework_m.core.doctypes.job_log import JobLog
     from framework_m.core.interfaces.job_reading import JobCount, JobCursor, JobFilters
+    from framework_m.core.jobs.registry import RegisteredJob
 
 _LARGEST_PAGE = 100_000
 
@@ -116,7 +118,7 @@ def _say_functions(app: FrameworkM, as_json: bool) -> None:
         {
             "name": job.name,
             "queue": job.queue,
-            "parameters": str(inspect.signature(job.function.function)),
+            "parameters": ", ".join(_parameter(job, name) for name in job.arguments.names),
             "place": "built in" if job.is_built_in else job.function.place,
         }
         for job in app.registry
@@ -128,6 +130,11 @@ def _say_functions(app: FrameworkM, as_json: bool) -> None:
             ("NAME", "QUEUE", "PARAMETERS", "PLACE"),
             [tuple(function.values()) for function in shown],
         )
+
+
+def _parameter(job: RegisteredJob, name: str) -> str:
+    told, default = f"{name}: {shown_type(job.arguments.hint(name))}", job.arguments.default(name)
+    return told if default is inspect.Parameter.empty else f"{told} = {default!r}"
 
 
 def _say_runs(found: Sequence[JobLog]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ from framework_m.cli.console import (
     CommandFailedError,
     UsageError,
     complain,
+    is_terminal,
     printable,
     run,
     say,
@@ -56,7 +56,7 @@ def job_status(
     if not is_uuid(job_id):
         raise UsageError(f"{job_id!r} is not a job's id (a UUID)")
     if follow:
-        return run(_follow(load(app), job_id, as_json))
+        return run(follow_job(load(app), job_id, as_json=as_json))
     job, lines = run(_get(load(app), job_id, log))
     if job is None:
         raise CommandFailedError(f"no job has the id {job_id}")
@@ -67,7 +67,8 @@ def job_status(
     return DONE
 
 
-async def _follow(app: FrameworkM, job_id: str, as_json: bool) -> int:
+async def follow_job(app: FrameworkM, job_id: str, *, as_json: bool) -> int:
+    """Show the job until it has ended; the exit status that its end stands for."""
     from framework_m.cli.following import ended, watch  # noqa: PLC0415 - as above
 
     async with app:
@@ -87,7 +88,7 @@ def _view(as_json: bool) -> AbstractContextManager[View]:
 
     if as_json:
         return _JsonLines()
-    return Bar() if sys.stdout.isatty() else Lines()
+    return Bar() if is_terminal() else Lines()
 
 
 class _JsonLines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -81,6 +82,7 @@ def build() -> App:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted."""
     attach_to_parent()
+    _write_any_sign()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status = build()(
@@ -100,6 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _nobody_reads()
     return int(status or 0)
+
+
+def _write_any_sign() -> None:
+    """A sign that stdout's encoding lacks is spelled out: no reason for a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _nobody_reads() -> int:

@@ -24,12 +24,6 @@ class TestPostgresql(BurstContract):
         return postgresql
 
 
-class TestNatsOnSqlite(BurstContract):
-    @pytest.fixture
-    def harness(self, nats_sqlite: Harness) -> Harness:
-        return nats_sqlite
-
-
 class TestNatsOnPostgresql(BurstContract):
     @pytest.fixture
     def harness(self, nats_postgresql: Harness) -> Harness:

@@ -137,13 +137,27 @@ class TestOptions:
         assert (app.settings.concurrency, app.settings.stop_grace) == (7, 1.5)
         assert ended == [receiver]
 
-    async def test_without_a_limit_that_of_the_settings_counts(
-        self, sqlite: Harness, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        app = sqlite.application(concurrency=3)
+    async def test_no_limit_is_no_limit(self, app: FrameworkM) -> None:
         await listened(WorkerReceiver(app.broker, max_async_tasks=0))
-        assert app.settings.concurrency == 3
-        assert "--max-async-tasks without a limit" in caplog.text
+        assert app.settings.concurrency is None
+
+    async def test_who_was_drained_is_not_started_again(
+        self, sqlite: Harness, app: FrameworkM
+    ) -> None:
+        ended, stop = asyncio.Event(), asyncio.Event()
+        receiver = WorkerReceiver(app.broker, on_exit=lambda _: ended.set())
+        listening = asyncio.create_task(receiver.listen(stop))
+        [worker] = await until(sqlite.app.workers.list)
+        await sqlite.app.workers.drain(worker.name)
+
+        async def gone() -> bool:
+            return not await sqlite.app.workers.list()
+
+        await until(gone)
+        assert not ended.is_set(), "taskiq would start another in its place"
+        stop.set()
+        await listening
+        assert ended.is_set()
 
     @pytest.mark.parametrize(
         ("options", "told"),

@@ -32,8 +32,9 @@ Month = NewType("Month", str)
 
 
 @job(queue="reports", retries=0, timeout=60)
-async def everything(  # noqa: PLR0917 - one of each type
+async def everything(
     ctx: JobContext,
+    *,
     n: int = 0,
     ratio: float = 0,
     total: Decimal = Decimal(0),

@@ -52,6 +52,10 @@ class Listener:
                 await self._listen(outage)
             except UnavailableError as error:
                 await outage.wait(error, self._stop)
+            except Exception as error:  # noqa: BLE001 - said by the outage
+                # LISTEN goes past SQLAlchemy, to the driver's own errors; and whatever it is,
+                # ending would not mend it.
+                await outage.wait(error, self._stop)
 
     async def _listen(self, outage: Outage) -> None:
         async with self._database.read() as connection:

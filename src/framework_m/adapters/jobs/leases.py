@@ -107,7 +107,7 @@ class LeaseKeeper:
         until = time.monotonic() + seconds
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
             await pause(min(left, _LOOK_EVERY), stop)
-            for held in _some_at_a_time(self._holding()):
+            for held in some_at_a_time(self._holding()):
                 if not stop.is_set():
                     self._tell(held, await store.watch(held))
 
@@ -136,12 +136,12 @@ class LeaseKeeper:
             self._stop = None
 
     async def _renew(self, store: JobStore) -> None:
-        for held in _some_at_a_time(self._holding()):
+        for held in some_at_a_time(self._holding()):
             lost = await store.renew(held, self._terms)
             self._tell(held, Watched(frozenset(), frozenset(), lost))
 
 
-def _some_at_a_time(held: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def some_at_a_time(held: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """A statement takes some ten thousand parameters, and no more."""
     left = iter(held.items())
     while some := dict(itertools.islice(left, _AT_A_TIME)):

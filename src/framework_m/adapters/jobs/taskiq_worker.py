@@ -46,7 +46,7 @@ class WorkerReceiver(Receiver):
     ) -> None:
         """What taskiq's command gives; `queues` and `strict` come by `--receiver_arg`.
 
-        max_async_tasks: jobs at once; without a limit (0), those of the settings.
+        max_async_tasks: jobs at once; 0 is no limit.
         wait_tasks_timeout: seconds that running jobs may take to end at a stop.
         queues: as `m worker --queues` takes it.
         strict: "true": a queue is served only while those before it have nothing ready.
@@ -62,7 +62,7 @@ class WorkerReceiver(Receiver):
         self._host = broker.host
         self._order = _order(queues, strict)
         self._settings = _settings(max_async_tasks, wait_tasks_timeout)
-        ignored = list(_ignored(executor, max_async_tasks, options))
+        ignored = list(_ignored(executor, options))
         if ignored:
             logger.warning("these options change nothing here: %s", "; ".join(ignored))
 
@@ -81,8 +81,8 @@ class WorkerReceiver(Receiver):
 
 def _settings(concurrency: int | None, grace: float | None) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    if concurrency is not None and concurrency > 0:
-        settings["concurrency"] = concurrency
+    if concurrency is not None:
+        settings["concurrency"] = concurrency if concurrency > 0 else None
     if grace is not None:
         settings["stop_grace"] = grace
     return settings
@@ -99,9 +99,7 @@ def _order(queues: str | None, strict: str) -> QueueOrder | None:
     return None
 
 
-def _ignored(
-    executor: Executor | None, concurrency: int | None, options: dict[str, Any]
-) -> Iterator[str]:
+def _ignored(executor: Executor | None, options: dict[str, Any]) -> Iterator[str]:
     """What was asked for and cannot be had, with what there is instead."""
     told = {
         "max_prefetch": "--max-prefetch (a worker takes no more than it can run)",
@@ -109,8 +107,6 @@ def _ignored(
         "max_tasks_to_execute": "--max-tasks-per-child",
     }
     given = dict(options)
-    if concurrency is not None and concurrency <= 0:
-        yield "--max-async-tasks without a limit (FRAMEWORK_M_CONCURRENCY counts)"
     if not given.pop("validate_params", True):
         yield "--no-parse (arguments are always checked)"
     if not given.pop("propagate_exceptions", True):
