@@ -91,11 +91,13 @@ def _within(
 ) -> Iterator[ColumnElement[bool]]:
     if wanted.since is not None:
         yield moment >= wanted.since
-    if wanted.until is not None:
-        yield moment < wanted.until
-    if wanted.before is not None:
-        place = literal(wanted.before.enqueued_at, UtcDateTime()), wanted.before.job_id
+    before, until = wanted.before, wanted.until
+    if before is not None:
+        place = literal(before.enqueued_at, UtcDateTime()), before.job_id
         yield tuple_(moment, job_id) < tuple_(*place)
+    # Of two ends, PostgreSQL might begin at the later one, and pass over all that is between.
+    if until is not None and (before is None or until <= before.enqueued_at):
+        yield moment < until
 
 
 def _of_family(correlation_id: str) -> ColumnElement[bool]:
