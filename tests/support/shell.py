@@ -81,7 +81,7 @@ class Shell:
         return int(self.runs("echo $?"))
 
     def transcript(self) -> str:
-        return as_text("".join(self._seen.parts)).replace(_PROMPT, "$ ")
+        return as_text("".join(self._seen.parts)).replace(_PROMPT.strip(), "$")
 
 
 class _Seen:
