@@ -1,6 +1,7 @@
 """taskiq's middlewares and event handlers, around jobs of either kind."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ from taskiq import (
 )
 
 from framework_m import Backoff, FrameworkM, JobStatus, Snooze
+from framework_m.adapters.db.job_log_store import JobLogStore
 from framework_m.core.errors import ArgumentError, ConfigurationError
+from framework_m.core.interfaces.job_store import ClaimTerms
+from framework_m.core.wakeup import Wakeup
 from tests.support import executor_jobs
 from tests.support.harness import Harness
 
@@ -264,6 +268,41 @@ async def test_after_the_outcome_nothing_that_they_do_changes_it(
             asked = await count.kiq()
             assert (await sqlite.ended(asked.task_id)).status is JobStatus.SUCCESS
     assert len(runs) == 2
+
+
+async def test_what_follows_the_outcome_may_outlast_a_lease(
+    sqlite: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    renew, looks, saved = JobLogStore.renew, Wakeup(), asyncio.Event()
+
+    async def renewed(
+        store: JobLogStore, held: Mapping[str, int], terms: ClaimTerms
+    ) -> frozenset[str]:
+        lost = await renew(store, held, terms)
+        home.call_soon_threadsafe(looks.call)
+        return lost
+
+    class Tells(TaskiqMiddleware):
+        async def post_save(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
+            if message.task_name == "counted":
+                for _ in range(2):
+                    await looks.wait_beyond(looks.calls, 20)
+                saved.set()
+
+    async def has_a_lease_to_renew() -> None:
+        await saved.wait()
+
+    home = asyncio.get_running_loop()
+    monkeypatch.setattr(JobLogStore, "renew", renewed)
+    app = sqlite.application(modules=[], lease=1)
+    count, _ = counted(app)
+    other = app.broker.register_task(has_a_lease_to_renew, task_name="other")
+    app.broker.add_middlewares(Tells())
+    async with app, app.worker():
+        await other.kiq()
+        await count.kiq()
+        await asyncio.wait_for(saved.wait(), 20)
+    assert "lost the claims" not in caplog.text
 
 
 async def test_one_may_change_what_is_run_and_what_came_of_it(

@@ -73,6 +73,26 @@ async def test_a_drained_worker_ends_after_what_it_runs(
     assert not stop.is_set()
 
 
+async def test_a_drained_worker_gives_back_what_was_to_run_alone(harness: Harness) -> None:
+    gate, stop = harness.folder / "gate", asyncio.Event()
+    working = asyncio.create_task(harness.app.run_worker(stop))
+    handle = await jobs.wait_for.enqueue(gate, harness.folder / "log")
+    name = (await harness.reached(handle, JobStatus.RUNNING)).worker
+    async with harness.app.transaction():
+        suspect = await jobs.add.enqueue(1)
+        await harness.change(suspect, rescues=2)
+    await harness.reached(suspect, JobStatus.RUNNING)  # held until the other has ended
+    assert name is not None
+    await harness.app.workers.drain(name)
+    await harness.reached(suspect, JobStatus.QUEUED)
+    async with harness.app.worker():
+        assert (await harness.ended(suspect)).worker != name
+    assert (await harness.record(handle)).status is JobStatus.RUNNING
+    gate.touch()
+    await working
+    assert (await harness.record(handle)).status is JobStatus.SUCCESS
+
+
 async def said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
     return text in caplog.text
 
