@@ -96,6 +96,18 @@ class JobPruningContract:
         assert [job.job_id for job in await app.jobs.list()] == [for_good]
         assert not (await jobs.greet.enqueue("Ada")).existed
 
+    async def test_what_runs_a_kept_job_again_stays_as_long_as_that(
+        self, app: FrameworkM, harness: Harness, pruning: JobPruning
+    ) -> None:
+        failed = await self._ended(app, harness, JobStatus.FAILED, days=9)
+        again = await self._ended(app, harness, JobStatus.SUCCESS, days=8)
+        await harness.change(again, retry_of=failed)
+        [found] = await self._old(pruning, JobStatus.SUCCESS)
+        assert not found.is_removable
+        assert await self._remove(pruning, JobStatus.SUCCESS, [again]) == 0
+        assert await self._remove(pruning, JobStatus.FAILED, [failed]) == 1
+        assert await self._remove(pruning, JobStatus.SUCCESS, [again]) == 1
+
     async def test_old_jobs_come_by_age_some_at_a_time(
         self, app: FrameworkM, harness: Harness, pruning: JobPruning
     ) -> None:

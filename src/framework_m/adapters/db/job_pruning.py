@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, delete, func, literal, or_, select, tuple_
+from sqlalchemy import and_, case, delete, exists, func, literal, or_, select, tuple_
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db.job_unique_sql import worth_another_try
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.states import JobStatus
 
 _row = job_log.c
+_original = job_log.alias("original")
 _LINES = select(func.count()).where(job_line.c.job_id == _row.name).scalar_subquery()
 
 
@@ -76,9 +77,14 @@ def _old(status: JobStatus, older_than: timedelta, limit: int, after: OldJob | N
 
 
 def _is_removable(older_than: timedelta) -> ColumnElement[bool]:
-    """A unique key that lasts longer than its job's run must outlive pruning as well."""
+    """A unique key that lasts longer than its job's run must outlive pruning as well.
+
+    And a job's record tells that it was run again by the later one alone: without that, running
+    again all that failed would run it once more.
+    """
     keeps_nobody_out = or_(_row.unique_lock.is_(None), _row.unique_until <= database_now())
-    return and_(_row.completed_at < _ago(older_than), keeps_nobody_out)
+    is_told_by_it = exists().where(_original.c.name == _row.retry_of)
+    return and_(_row.completed_at < _ago(older_than), keeps_nobody_out, ~is_told_by_it)
 
 
 def _ago(age: timedelta) -> ColumnElement[Any]:

@@ -275,7 +275,7 @@ class JobReceiver(Receiver):
         await self._give_back(left)
 
     async def _give_back_unbegun(self) -> None:
-        """Those that were to run alone, at once: what runs may take long, and they need not wait."""
+        """Those that were to run alone, at once: what runs may take long."""
         unbegun = [run for run in self._runs.values() if run.runner is None]
         for run in unbegun:
             self._take_out(run)
