@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, delete, exists, func, literal, or_, select, tuple_
+from sqlalchemy import and_, case, delete, func, literal, or_, select, tuple_
 
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db.job_unique_sql import worth_another_try
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _row = job_log.c
 _original = job_log.alias("original")
+_ORIGINAL = select(_original.c.name).where(_original.c.name == _row.retry_of).scalar_subquery()
+_TELLS_OF_NONE = or_(_row.retry_of.is_(None), _ORIGINAL.is_(None))
+"""That a job was run again is told by the later one alone: without that, running again all that
+failed would run it once more. Asked at the removal, of few: it is dear."""
 _LINES = select(func.count()).where(job_line.c.job_id == _row.name).scalar_subquery()
 
 
@@ -53,6 +57,7 @@ class JobPruner:
         free = (
             select(_row.name)
             .where(_row.name.in_(job_ids), _row.status == status.value, _is_removable(older_than))
+            .where(_TELLS_OF_NONE)
             .with_for_update(skip_locked=True)
         )
         among = sql.among(free, is_postgresql=self._database.is_postgresql)
@@ -77,14 +82,9 @@ def _old(status: JobStatus, older_than: timedelta, limit: int, after: OldJob | N
 
 
 def _is_removable(older_than: timedelta) -> ColumnElement[bool]:
-    """A unique key that lasts longer than its job's run must outlive pruning as well.
-
-    And a job's record tells that it was run again by the later one alone: without that, running
-    again all that failed would run it once more.
-    """
+    """A unique key that lasts longer than its job's run must outlive pruning as well."""
     keeps_nobody_out = or_(_row.unique_lock.is_(None), _row.unique_until <= database_now())
-    is_told_by_it = exists().where(_original.c.name == _row.retry_of)
-    return and_(_row.completed_at < _ago(older_than), keeps_nobody_out, ~is_told_by_it)
+    return and_(_row.completed_at < _ago(older_than), keeps_nobody_out)
 
 
 def _ago(age: timedelta) -> ColumnElement[Any]:
