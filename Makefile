@@ -10,6 +10,9 @@ PYTEST := $(BIN)/python -m pytest
 TESTS_AT_ONCE ?= auto
 MANY := -n $(TESTS_AT_ONCE) --dist worksteal
 
+# Else every process that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # PYTHON=… chooses the interpreter; naming another one than last time makes the environment anew.
 ifdef PYTHON
 ifneq ($(PYTHON),$(shell cat .venv/.python 2>/dev/null))

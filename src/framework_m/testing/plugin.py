@@ -1,6 +1,9 @@
 """The pytest plugin: fixtures `framework_m_app` and `kit`, marker `framework_m`.
 
-Loaded in every test run where Framework M is installed, so it imports nothing of it by itself.
+    pytest_plugins = ["framework_m.testing.plugin"]
+
+Asked for, not there by itself: pytest rewrites every module of a package that brings a plugin
+along, which would cost each test run a second, whether it uses this or not.
 """
 
 from __future__ import annotations
