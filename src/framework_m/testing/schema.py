@@ -1,4 +1,4 @@
-"""The database of a test: a file, copied from one that is migrated once per process."""
+"""The database of a test: a file, copied from one that is made once per process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from framework_m.app import FrameworkM
 
 _FILE = "test.db"
-_migrated: WeakKeyDictionary[FrameworkM, bytes] = WeakKeyDictionary()
+_made: WeakKeyDictionary[FrameworkM, bytes] = WeakKeyDictionary()
 
 
 def settings(folder: Path) -> dict[str, Any]:
@@ -26,16 +26,15 @@ def settings(folder: Path) -> dict[str, Any]:
 
 async def make_database(app: FrameworkM, folder: Path) -> None:
     """Put the file that `settings` names into the folder, with all tables of the application."""
-    if app not in _migrated:
-        _migrated[app] = await _migrate(app)
-    (folder / _FILE).write_bytes(_migrated[app])
+    if app not in _made:
+        _made[app] = await _make(app)
+    (folder / _FILE).write_bytes(_made[app])
 
 
-async def _migrate(app: FrameworkM) -> bytes:
+async def _make(app: FrameworkM) -> bytes:
     with tempfile.TemporaryDirectory(prefix="framework_m_") as name:
         folder = Path(name)
         with app.isolated(**settings(folder)):
             async with app:
-                await app.ports.migrate()
-                await app.ports.migrations.create_missing()
+                await app.ports.create_schema()
             return (folder / _FILE).read_bytes()
