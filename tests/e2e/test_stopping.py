@@ -1,5 +1,8 @@
 """Ctrl-C at a terminal: once asks, twice does not; and nothing is left behind."""
 
+import contextlib
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,19 @@ async def test_a_supervisor_that_is_killed_takes_its_workers_along(sqlite: Harne
         assert all(map(is_there, children))
         shell.process.kill()
         await gone(*children)
+
+
+async def test_a_services_sigterm_to_all_of_its_processes_is_one_request(sqlite: Harness) -> None:
+    with terminal(*M, *SEVERAL, *APP, environment=sqlite.environment()) as shell:
+        running, gate = await at_work(sqlite, shell)
+        children = descendants(shell.process.pid)
+        for pid in (*children, shell.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        await shell.shows("1 jobs may end within the grace")
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):  # the one with nothing to do
+                os.kill(pid, signal.SIGTERM)
+        gate.touch()
+        assert await shell.ended() == 0
+        assert "at once" not in shell.shown.partition("Framework M ")[2].partition("worker ")[2]
+    assert (await sqlite.record(running)).status is JobStatus.SUCCESS

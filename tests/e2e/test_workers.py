@@ -12,6 +12,15 @@ from tests.support.harness import Harness, until
 from tests.support.processes import M, worker_process
 
 APP = ("--app", "tests.support.application:app")
+NO_WORKER = """
+from framework_m import FrameworkM
+from taskiq import TaskiqEvents
+app = FrameworkM(["shop"])
+
+@app.broker.on_event(TaskiqEvents.WORKER_STARTUP)
+def fails(state):
+    raise OSError("no such server")
+"""
 QUICK = {"FRAMEWORK_M_HEARTBEAT_INTERVAL": "0.2"}
 
 
@@ -85,3 +94,18 @@ async def test_a_killed_worker_is_lost(sqlite: Harness, tmp_path: Path) -> None:
         assert await sqlite.app.workers.listening_to("default")
         assert process.stop() == 0
     assert [it.name for it in await workers(sqlite, WorkerStatus.LOST)] == [killed.name]
+
+
+def test_a_development_server_whose_worker_cannot_start_ends(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(NO_WORKER)
+    ended = subprocess.run(
+        [*M, "dev", "--app", "shop:app", "--port", "0"],
+        cwd=tmp_path,
+        env={**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'test.db'}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.endswith("WORKER_STARTUP failed (OSError: no such server)\n")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _PIPES = "FRAMEWORK_M_PIPES"
+_lifelines: list[int] = []
+"""The pipe that this process ends with; empty if it has no parent of ours."""
 _is_up: list[int] = []
 """The pipe that waits for word from this process; empty if nobody does."""
 
@@ -33,7 +35,13 @@ def attach_to_parent() -> None:
     lifeline, told = map(int, pipes.split(","))
     os.set_inheritable(told, False)
     die_with_worker(lifeline)
+    _lifelines.append(lifeline)
     _is_up.append(told)
+
+
+def has_parent() -> bool:
+    """Whether this process ends with a parent of ours."""
+    return bool(_lifelines)
 
 
 def say_up(folders: Iterable[str] = ()) -> None:

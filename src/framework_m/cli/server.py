@@ -13,7 +13,15 @@ from cyclopts import Parameter
 
 from framework_m.cli.banner import banner
 from framework_m.cli.children import say_up
-from framework_m.cli.console import DONE, CommandFailedError, UsageError, log_to_stderr, run, say
+from framework_m.cli.console import (
+    DONE,
+    CommandFailedError,
+    UsageError,
+    complain,
+    log_to_stderr,
+    run,
+    say,
+)
 from framework_m.cli.listening import listening, url_of
 from framework_m.cli.loading import AppOption, folders, load
 from framework_m.cli.migrate import outdated
@@ -101,12 +109,23 @@ async def _dev(app: FrameworkM, listener: socket.socket) -> None:
         told = await outdated(app)
         if told is not None:
             say(f"  documents  {told}")
-        working = asyncio.create_task(app.run_worker(stop), name="worker")
+        working = asyncio.create_task(_work(app, stop), name="worker")
         try:
             await _serve(app, listener, stop)
         finally:
             stop.set()
             await working
+
+
+async def _work(app: FrameworkM, stop: asyncio.Event) -> None:
+    """Until `stop`. If it cannot, nothing else is to look as if all were well."""
+    try:
+        await app.run_worker(stop)
+    except BaseException:
+        stop.set()
+        raise
+    if not stop.is_set():
+        complain("its worker was drained: jobs are left to others from now on; start it again")
 
 
 async def _serve(app: FrameworkM, listener: socket.socket, stop: asyncio.Event) -> None:

@@ -7,16 +7,21 @@ import os
 import signal
 import threading
 
+from framework_m.cli.children import has_parent
 from framework_m.cli.console import FAILED, complain
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM or SIGINT sets; a second one ends the process at once."""
+    """An event that SIGTERM or SIGINT sets; a second one ends the process at once.
+
+    Not a child of ours: a service's SIGTERM goes to all of its processes, and its parent passes
+    on the one that it got. Who wants it at once ends the parent, and the child goes with it.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def asked() -> None:
-        if stop.is_set():
+        if stop.is_set() and not has_parent():
             complain("stopped at once; what was running will be run again")
             os._exit(FAILED)
         stop.set()

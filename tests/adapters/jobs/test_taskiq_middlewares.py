@@ -211,6 +211,32 @@ async def test_what_they_raise_for_good_is_a_recorded_failure(
     assert "_break" in ended.traceback
 
 
+class Unsayable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Unsayable(), "Unsayable: its message cannot be shown (ValueError)"),
+        (SystemExit(3), "SystemExit: 3"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("where", ["pre_execute", "post_execute"])
+async def test_whatever_they_raise_is_an_outcome_and_the_worker_goes_on(
+    app: FrameworkM, sqlite: Harness, where: str, error: BaseException, told: str
+) -> None:
+    count, _ = counted(app)
+    app.broker.add_middlewares(Breaks(where, error))
+    async with app, app.worker():
+        first, second = await count.kiq(), await count.kiq()
+        ended = [await sqlite.ended(it.task_id) for it in (first, second)]
+    assert {it.error for it in ended} == {told, None}
+    assert {it.status for it in ended} == {JobStatus.FAILED, JobStatus.SUCCESS}
+
+
 async def test_what_they_raise_around_a_process_is_a_recorded_failure(sqlite: Harness) -> None:
     app = sqlite.application(modules=[executor_jobs.__name__], job_retries=0)
     app.broker.add_middlewares(Breaks("pre_execute", OSError("away")))

@@ -73,7 +73,7 @@ class JobRunner:
             if job.executor == "process":
                 return await self._in_a_process(job, run)
             return await self._here(job, run, running)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - theirs
+        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - theirs
             return execution.raised(job, claim, run.cancellation.meant_by(error))
 
     async def recorded(self, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.emptiness import Emptiness
     from framework_m.core.jobs.queue_order import QueueOrder
 
+logger = logging.getLogger(__name__)
 
 _FIRST_LOOK, _LAST_LOOK = 0.002, 0.1
 """Seconds between looks whether anything is left, while handlers or messages are on their way."""
@@ -150,6 +152,11 @@ async def _stop_when_empty(
             if await emptiness.is_empty(terms.queues, terms.worker, lambda: receiver.begun):
                 stop.set()
         except UnavailableError as error:
+            await outage.wait(error, stop)
+            continue
+        except Exception as error:
+            # A worker that no longer looks would never end.
+            logger.exception("looking whether anything is left failed")
             await outage.wait(error, stop)
             continue
         outage.over()

@@ -96,7 +96,10 @@ def unrecordable(run: FinishedRun, error: BaseException) -> FinishedRun:
 
 def summary(error: BaseException) -> str:
     """`Type: message`."""
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception as unsaid:  # noqa: BLE001 - theirs; a run without an outcome would run for ever
+        text = f"its message cannot be shown ({type(unsaid).__name__})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
