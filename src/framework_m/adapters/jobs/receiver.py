@@ -137,6 +137,7 @@ class JobReceiver(Receiver):
             async with self._ports.queue_states.followed(self._look_again):
                 await self._claim_until(self._closing)
             await self._ports.queue.leave(self._terms)
+            await self._give_back_unbegun()
             await self._until(lambda: not self._is_busy(), finish_event)
             await self._finish_running()
         finally:
@@ -239,6 +240,7 @@ class JobReceiver(Receiver):
             run.is_over, took = True, time.monotonic() - began
             if not run.unwanted:
                 kept = await self._recorder.finish(outcome, run.delivery)
+                self._leases.drop(claim.job_id, claim.claim_no)  # it is no longer ours to lose
                 logger.info("%s", outcome_line(claim, outcome, took))
                 if kept:
                     await self._runner.recorded(run)
@@ -270,7 +272,18 @@ class JobReceiver(Receiver):
         await self._wait_for_runs(_AFTER_CANCEL)
         # Threads that notice do not overlap with the next run of their job.
         await self._threads.wait(until - asyncio.get_running_loop().time(), but=deaf)
-        deliveries = [run.delivery for run in left]
+        await self._give_back(left)
+
+    async def _give_back_unbegun(self) -> None:
+        """Those that were to run alone, at once: what runs may take long, and they need not wait."""
+        unbegun = [run for run in self._runs.values() if run.runner is None]
+        for run in unbegun:
+            self._take_out(run)
+        if unbegun:
+            await self._give_back(unbegun)
+
+    async def _give_back(self, runs: Sequence[Run]) -> None:
+        deliveries = [run.delivery for run in runs]
         try:
             await self._ports.store.release([delivery.claim for delivery in deliveries])
             await self._ports.queue.give_back(deliveries)
