@@ -48,6 +48,8 @@ async def kit(request: pytest.FixtureRequest, framework_m_app: FrameworkM) -> As
     from framework_m.testing.kit import Kit  # noqa: PLC0415 - as above
 
     marker = request.node.get_closest_marker("framework_m")
+    if marker is not None and marker.args:
+        raise pytest.UsageError("the marker framework_m takes its options by name: inline=True")
     options: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
     async with Kit(framework_m_app, **options) as opened:
         yield opened

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from framework_m.core.errors import ConfigurationError
+from framework_m.core.text import nearest_of
+from framework_m.settings import Settings
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from framework_m.app import FrameworkM
 
 _FILE = "test.db"
@@ -22,6 +28,22 @@ def settings(folder: Path) -> dict[str, Any]:
         "backend": "database",
         "nats_url": None,
     }
+
+
+ALL_QUEUES: Mapping[str, Any] = {"queues": None, "strict_queues": False}
+"""What is drained, unless a test says otherwise: not what the environment lets workers serve."""
+
+
+def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings that a test asks for. Raises ConfigurationError."""
+    for name in given:
+        if name not in Settings.model_fields:
+            nearest = nearest_of(name, Settings.model_fields)
+            hint = f"; did you mean {nearest}?" if nearest else ""
+            raise ConfigurationError(f"there is no setting {name!r}{hint}")
+        if name in settings(Path()):
+            raise ConfigurationError(f"the kit has a database of its own: {name} is not yours")
+    return given
 
 
 async def make_database(app: FrameworkM, folder: Path) -> None:
