@@ -1,5 +1,7 @@
 """Fixtures for every test. A server starts when the first test wants it, and never otherwise."""
 
+import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -30,6 +32,16 @@ from tests.support.servers import (  # noqa: E402
 
 if TYPE_CHECKING:
     import asyncpg
+
+
+# Who runs the tests in the background of a shell has them, and all they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests wait for servers and processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 class Disposable(Protocol):

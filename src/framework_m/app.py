@@ -43,6 +43,15 @@ if TYPE_CHECKING:
 
 D = TypeVar("D", bound=DocType)
 
+_MADE_INTO_PARTS = frozenset(
+    (
+        *("job_retries", "job_timeout", "event_retries", "event_concurrency"),
+        *("body_limit", "cors_origins", "allowed_hosts"),
+        *("sign_in_limit", "enqueue_limit", "longest_wait"),
+    )
+)
+"""Settings that the registries and the web application are made of, which outlive an opening."""
+
 
 class FrameworkM:
     """One application: its modules, its settings and, while it is open, its ports.
@@ -99,17 +108,25 @@ class FrameworkM:
     def isolated(self, **changes: Any) -> Iterator[None]:
         """Other settings, and nobody else's engine, for as long as the block lasts: for tests.
 
+        What was made of settings that change (defaults of jobs, the web application) is made anew.
+
         Raises ConfigurationError if it is open already.
         """
         if self._ports is not None:
             raise ConfigurationError("the application is open already: it cannot be isolated")
         before = self._settings, self._engine
+        made = self._registry, self._handlers, self._asgi
         given = {} if self._settings is None else dict(self._settings)
         self._settings, self._engine = Settings(**{**given, **changes}), None
+        is_made_anew = not changes.keys().isdisjoint(_MADE_INTO_PARTS)
+        if is_made_anew:
+            self._registry = self._handlers = self._asgi = None
         try:
             yield
         finally:
             self._settings, self._engine = before
+            if is_made_anew:
+                self._registry, self._handlers, self._asgi = made
 
     @property
     def registry(self) -> JobRegistry:

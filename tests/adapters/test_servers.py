@@ -167,13 +167,6 @@ async def patient_client(url: str) -> tuple[Client, asyncio.Event]:
     return client, reconnected
 
 
-RUN = """
-import signal, sys, pytest
-# Who starts this in the background of a shell has it ignore SIGINT.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(pytest.main(sys.argv[1:]))
-"""
-
 INTERRUPTED = """
 import os, signal
 from tests.support.local import LocalNats, LocalPostgres
@@ -191,7 +184,7 @@ def test_an_interrupted_test_run_leaves_no_server(tmp_path: Path, how: signal.Si
     test.write_text(INTERRUPTED)
     options = ["-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "-p", "no:cacheprovider"]
     with subprocess.Popen(
-        [sys.executable, "-c", RUN, "-s", *options, str(test)],
+        [sys.executable, "-m", "pytest", "-s", *options, str(test)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,

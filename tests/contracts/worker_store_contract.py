@@ -29,7 +29,10 @@ class WorkerStoreContract:
         assert one.started_at <= one.seen_at
         assert (one.is_draining, one.is_lost, one.running) == (False, False, 0)
         assert [it.facts for it in await store.find(TWO.name)] == [TWO]
-        assert await store.find("nobody") == []
+        for nobody in ("nobody", "\x00", "\ud800"):
+            assert await store.find(nobody) == []
+            assert await store.running(nobody, 10) == []
+            assert await store.drain([nobody]) == frozenset()
         for _ in range(2):
             await store.leave(ONE.name)
         assert [it.facts for it in await store.find()] == [TWO]

@@ -33,6 +33,7 @@ def test_the_documented_tests_pass(tmp_path: Path, mode: str) -> None:
     assert "4 passed" in run_pytest(tmp_path, "-o", f"asyncio_mode={mode}")
 
 
+PLUGIN = 'pytest_plugins = ["framework_m.testing.plugin"]\n'
 ANYIO = """
 import pytest
 from framework_m import FrameworkM
@@ -57,7 +58,7 @@ def test_the_kit_runs_under_anyio(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "pytest_asyncio.py").write_text("raise ImportError('not installed')")
     (tmp_path / "test_it.py").write_text(ANYIO)
     (tmp_path / "conftest.py").write_text(
-        "import pytest\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
+        f"{PLUGIN}import pytest\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
     )
     paths = [str(tmp_path), str(ROOT), *sys.path]
     monkeypatch.setenv("PYTHONPATH", ":".join(path for path in paths if path))
@@ -70,17 +71,15 @@ def test_the_application_is_found_as_the_command_finds_it(
     (tmp_path / "test_it.py").write_text(
         "async def test_it(kit):\n    assert kit.app.modules == ('tests.support.kit_jobs',)\n"
     )
+    (tmp_path / "conftest.py").write_text(PLUGIN)
     monkeypatch.setenv("FRAMEWORK_M_APP", "tests.support.kit_jobs:app")
     monkeypatch.setenv("PYTHONPATH", ":".join([str(ROOT), *filter(None, sys.path)]))
     assert "1 passed" in run_pytest(tmp_path, "-o", "asyncio_mode=auto")
 
 
-def test_who_does_not_use_it_does_not_load_it(tmp_path: Path) -> None:
+def test_a_test_run_that_does_not_use_it_does_not_load_it(tmp_path: Path) -> None:
+    """As for a whole package's asserts to be rewritten, which takes a second."""
     (tmp_path / "test_it.py").write_text(
-        "import sys\n\n"
-        "def test_it():\n"
-        "    assert 'framework_m.testing.plugin' in sys.modules\n"
-        "    assert 'sqlalchemy' not in sys.modules\n"
-        "    assert 'pydantic' not in sys.modules\n"
+        "import sys\n\ndef test_it():\n    assert 'framework_m' not in sys.modules\n"
     )
-    assert "1 passed" in run_pytest(tmp_path, "-p", "no:schemathesis", "-p", "no:hypothesispytest")
+    assert "1 passed" in run_pytest(tmp_path)

@@ -76,6 +76,15 @@ _OLD_JOB_LOG = table(
 )
 
 
+async def test_what_tests_make_at_once_is_what_the_revisions_make(database: Database) -> None:
+    await migrations.create(database)
+    async with database.begin() as connection:
+        built_in = Tables(DocTypeRegistry(BUILT_IN), Cipher(())).metadata
+        await connection.run_sync(built_in.create_all)
+        assert await connection.run_sync(differences) == []
+    await migrations.require_current(database)
+
+
 async def test_an_empty_database_is_refused(database: Database) -> None:
     with pytest.raises(SchemaOutdatedError, match=r"has no schema yet.*run `m migrate`"):
         await migrations.require_current(database)

@@ -198,6 +198,12 @@ class Ports:
         await migrations.upgrade(self.database)
         await self.migrations.upgrade()
 
+    async def create_schema(self) -> None:
+        """In an empty database: what `migrate` makes, and tables of DocTypes without revisions."""
+        await migrations.create(self.database)
+        await self.migrations.upgrade()
+        await self.migrations.create_missing()
+
     async def require_schema(self) -> None:
         """Raises SchemaOutdatedError if the schema is older than this version."""
         await migrations.require_current(self.database)

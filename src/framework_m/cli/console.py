@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -40,8 +41,10 @@ def say(line: str = "") -> None:
 
 
 def complain(line: str) -> None:
-    sys.stderr.write(f"m: {line}\n")
-    sys.stderr.flush()
+    """On stderr; where nobody can be told any more, the exit status says what it says."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"m: {line}\n")
+        sys.stderr.flush()
 
 
 def say_json(value: Any) -> None:

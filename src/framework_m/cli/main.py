@@ -81,10 +81,12 @@ def build() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted."""
+    _open_what_is_closed()
     attach_to_parent()
     _write_any_sign()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        _require_text(tokens)
         status = build()(
             tokens, exit_on_error=False, print_error=False, result_action="return_value"
         )
@@ -101,7 +103,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _nobody_reads()
+    except OSError as error:
+        complain(f"cannot go on: {error}")
+        return _nobody_reads()
     return int(status or 0)
+
+
+def _open_what_is_closed() -> None:
+    """`m … >&-`: otherwise Python has no stdout, and the next file that opens takes its place."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - for good
+
+
+def _require_text(tokens: Sequence[str]) -> None:
+    """Bytes that the locale cannot decode are no text, which no database would take."""
+    for token in tokens:
+        if any("\ud800" <= sign <= "\udfff" for sign in token):
+            raise UsageError(f"{token!r} is not text in the encoding of this locale")
 
 
 def _write_any_sign() -> None:

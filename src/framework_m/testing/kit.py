@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from framework_m.core import clock
+from framework_m.core.errors import ConfigurationError
 from framework_m.core.jobs.states import JobStatus
 from framework_m.testing.clock import MovableClock
 from framework_m.testing.errors import JobsFailedError
 from framework_m.testing.expectations import Expectation, complaint
-from framework_m.testing.schema import make_database, settings
+from framework_m.testing.schema import ALL_QUEUES, checked, make_database, settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -42,6 +43,7 @@ class Kit:
 
     inline: whether jobs run by themselves; see `inline`.
     settings: those of the application that shall be otherwise, by the names of their fields.
+        Raises ConfigurationError (there is no such setting, or it is the kit's to choose).
 
     Its settings are as before afterwards, and the file is gone. One kit at a time per application.
     """
@@ -50,7 +52,7 @@ class Kit:
         self.app = app
         self.clock = MovableClock()
         self._is_inline = inline
-        self._settings = settings
+        self._settings = checked(settings)
         self._stack = contextlib.AsyncExitStack()
         self._turn = asyncio.Lock()
 
@@ -58,7 +60,7 @@ class Kit:
         async with contextlib.AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="framework_m_")))
             await make_database(self.app, folder)
-            stack.enter_context(self.app.isolated(**{**self._settings, **settings(folder)}))
+            stack.enter_context(self.app.isolated(**{**ALL_QUEUES, **self._settings, **settings(folder)}))
             stack.enter_context(clock.in_use(self.clock))
             await stack.enter_async_context(self.app)
             self.app.ports.database.after_commit = self._committed
@@ -80,13 +82,16 @@ class Kit:
         (delays, retries) stays: move the clock, and drain again.
 
         check: raise JobsFailedError if one of them is Failed or Retrying now, once all have run.
+        Raises ConfigurationError, too, if it is called by what it runs.
         """
-        before = {job.job_id: job.claim_no for job in await self.enqueued()}
+        if _at_work.get():
+            raise ConfigurationError("drain() waits for its jobs: a job cannot call it")
+        before = {job.job_id: job for job in await self.enqueued()}
         context = contextvars.Context()  # of nobody's transaction, user or job
         context.run(_at_work.set, True)
         async with self._turn:
             await asyncio.create_task(self._work(), context=context)
-        ran = [job for job in await self.enqueued() if job.claim_no > before.get(job.job_id, 0)]
+        ran = [job for job in await self.enqueued() if _has_run(job, before.get(job.job_id))]
         went_wrong = [job for job in ran if job.status in _WENT_WRONG]
         if check and went_wrong:
             raise JobsFailedError([await self._whole(job) for job in went_wrong])
@@ -153,3 +158,9 @@ class Kit:
     async def _committed(self) -> None:
         if self._is_inline and not _at_work.get():
             await self.drain()
+
+
+def _has_run(job: JobLog, before: JobLog | None) -> bool:
+    """Whether it has begun since; one that a limit holds back was claimed, but did not."""
+    attempt, claim_no = (0, 0) if before is None else (before.attempt, before.claim_no)
+    return job.attempt > attempt or (job.claim_no > claim_no and job.blocked_on is None)

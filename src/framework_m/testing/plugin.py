@@ -1,6 +1,9 @@
 """The pytest plugin: fixtures `framework_m_app` and `kit`, marker `framework_m`.
 
-Loaded in every test run where Framework M is installed, so it imports nothing of it by itself.
+    pytest_plugins = ["framework_m.testing.plugin"]
+
+Asked for, not there by itself: pytest rewrites every module of a package that brings a plugin
+along, which would cost each test run a second, whether it uses this or not.
 """
 
 from __future__ import annotations
@@ -45,6 +48,8 @@ async def kit(request: pytest.FixtureRequest, framework_m_app: FrameworkM) -> As
     from framework_m.testing.kit import Kit  # noqa: PLC0415 - as above
 
     marker = request.node.get_closest_marker("framework_m")
+    if marker is not None and marker.args:
+        raise pytest.UsageError("the marker framework_m takes its options by name: inline=True")
     options: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
     async with Kit(framework_m_app, **options) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""The database of a test: a file, copied from one that is migrated once per process."""
+"""The database of a test: a file, copied from one that is made once per process."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from framework_m.core.errors import ConfigurationError
+from framework_m.core.text import nearest_of
+from framework_m.settings import Settings
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from framework_m.app import FrameworkM
 
 _FILE = "test.db"
-_migrated: WeakKeyDictionary[FrameworkM, bytes] = WeakKeyDictionary()
+_made: WeakKeyDictionary[FrameworkM, bytes] = WeakKeyDictionary()
 
 
 def settings(folder: Path) -> dict[str, Any]:
@@ -24,18 +30,33 @@ def settings(folder: Path) -> dict[str, Any]:
     }
 
 
+ALL_QUEUES: Mapping[str, Any] = {"queues": None, "strict_queues": False}
+"""What is drained, unless a test says otherwise: not what the environment lets workers serve."""
+
+
+def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings that a test asks for. Raises ConfigurationError."""
+    for name in given:
+        if name not in Settings.model_fields:
+            nearest = nearest_of(name, Settings.model_fields)
+            hint = f"; did you mean {nearest}?" if nearest else ""
+            raise ConfigurationError(f"there is no setting {name!r}{hint}")
+        if name in settings(Path()):
+            raise ConfigurationError(f"the kit has a database of its own: {name} is not yours")
+    return given
+
+
 async def make_database(app: FrameworkM, folder: Path) -> None:
     """Put the file that `settings` names into the folder, with all tables of the application."""
-    if app not in _migrated:
-        _migrated[app] = await _migrate(app)
-    (folder / _FILE).write_bytes(_migrated[app])
+    if app not in _made:
+        _made[app] = await _make(app)
+    (folder / _FILE).write_bytes(_made[app])
 
 
-async def _migrate(app: FrameworkM) -> bytes:
+async def _make(app: FrameworkM) -> bytes:
     with tempfile.TemporaryDirectory(prefix="framework_m_") as name:
         folder = Path(name)
         with app.isolated(**settings(folder)):
             async with app:
-                await app.ports.migrate()
-                await app.ports.migrations.create_missing()
+                await app.ports.create_schema()
             return (folder / _FILE).read_bytes()

@@ -1,6 +1,7 @@
 """JobPruner on SQLite and on PostgreSQL."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -193,7 +194,8 @@ async def test_an_index_bounds_what_is_read(postgresql: Harness) -> None:
     first, further, removal = [statement for statement in statements if "job_log" in statement[0]]
     for statement in (first, further):
         plan = await explained(postgresql, *statement)
-        assert "Index Scan using ix_job_log_status" in plan, plan
+        # Of few rows either will do; of many, where others are older, that of the status.
+        assert re.search(r"Index Scan using ix_job_log_(status|enqueued) ", plan), plan
         assert "Sort" not in plan, plan
         bounds = [line for line in plan.splitlines() if "Index Cond" in line]
         assert "enqueued_at <" in bounds[0], plan

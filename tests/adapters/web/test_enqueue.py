@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from framework_m import FrameworkM, User
+from framework_m import FrameworkM, Queue, User
 from framework_m.adapters.db.access_schema import job_replay
 from tests.support import jobs
 from tests.support.callers import ADMIN, CLERK, NOBODY, calling, fields
@@ -203,6 +203,21 @@ async def test_no_unique_key_reaches_the_job_of_another_user(app: FrameworkM) ->
         answer = await client.post("/api/v1/jobs", json={**ADD, "unique_key": "7", "wait": 20})
     assert answer.json()["job_id"] not in (theirs, str(own))
     assert answer.json()["result"] == 2, "of its own arguments"
+
+
+async def test_another_queue_is_one_that_is_known(
+    app: FrameworkM, clerk: httpx.AsyncClient
+) -> None:
+    for queue, status in (("misspelt", 400), ("a b", 422), ("", 422), (7, 422)):
+        answer = await clerk.post("/api/v1/jobs", json={**ADD, "queue": queue})
+        assert (answer.status_code, list(fields(answer))) == (status, ["queue"])
+    assert await app.jobs.list() == []
+    await app.repository(Queue).save(Queue(name="slow"))
+    for known in ("slow", "default"):
+        answer = await clerk.post("/api/v1/jobs", json={**ADD, "queue": known})
+        job = await app.jobs.get(answer.json()["job_id"])
+        assert job is not None
+        assert job.queue == known
 
 
 async def test_the_result_of_somebody_elses_unique_job_is_not_told(sqlite: Harness) -> None:

@@ -103,6 +103,10 @@ ACTIONS = ("CANCEL", "RETRY", "DELETE")
     [
         ("colour=red", "colour"),
         ("status=Sleeping", "status"),
+        ("status=null", "status"),
+        ("since=null", "since"),
+        ("until=Null", "until"),
+        ("since=253402300800", "since"),
         ("status=Failed&status=Queued", "status"),
         ("since=yesterday", "since"),
         ("since=2026-11-25T12:00:00", "since"),

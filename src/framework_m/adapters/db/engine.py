@@ -197,6 +197,10 @@ def sql_errors() -> Iterator[None]:
         # SQLite's "file is not a database" and "malformed" have no class of their own.
         if error.connection_invalidated or type(error) is DatabaseError or _is_away(error):
             raise DatabaseUnavailableError(_brief(error)) from error
+        # A deadlock, or a conflict of serializable transactions, is nobody's fault: whoever waits
+        # out an outage does the same again, and loses neither an outcome nor a message.
+        if _state(error).startswith("40"):
+            raise DatabaseUnavailableError(f"try again: {_brief(error)}") from error
         raise
 
 
@@ -205,8 +209,11 @@ def _is_away(error: DBAPIError) -> bool:
 
     asyncpg says so of a connection that is being made, too, which nothing marks as invalidated.
     """
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    return state.startswith(("08", "57P"))
+    return _state(error).startswith(("08", "57P"))
+
+
+def _state(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def _brief(error: Exception) -> str:

@@ -180,6 +180,13 @@ LINE = insert(job_line).from_select(
     ),
 )
 
+
+def kept(job_ids: Collection[str]) -> Select[Any]:
+    """Nobody deletes these until the transaction ends; locked in everybody's order."""
+    named = select(_row.name).where(_row.name.in_(job_ids)).order_by(_row.name)
+    return named.with_for_update(read=True, key_share=True)
+
+
 MARK_DISPATCHED = (
     update(job_log)
     .where(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select, update
@@ -135,6 +136,8 @@ class JobLogStore(JobDispatches, JobReader):
         return claims
 
     async def finish(self, runs: Sequence[FinishedRun]) -> frozenset[str]:
+        # In the order in which those who act on many jobs lock them: none waits for the other.
+        runs = sorted(runs, key=attrgetter("job_id"))
         ended = [run for run in runs if run.status.is_terminal]
         again = [run for run in runs if not run.status.is_terminal]
         failed = [sql.attempt_parameters(run) for run in runs if sql.keeps_attempt(run)]
@@ -273,6 +276,9 @@ class JobLogStore(JobDispatches, JobReader):
 
     async def say(self, lines: Sequence[LogLine]) -> None:
         async with self._database.begin() as connection:
+            if self._database.is_postgresql:
+                # A job that is deleted meanwhile would take the lines of all others with it.
+                await connection.execute(sql.kept({line.job_id for line in lines}))
             await connection.execute(sql.LINE, [sql.line_parameters(line) for line in lines])
 
     async def report(self, reports: Sequence[ProgressReport]) -> None:

@@ -12,6 +12,7 @@ from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db.schema import database_now, job_log
 from framework_m.adapters.db.worker_schema import worker as workers
 from framework_m.core.interfaces.worker_store import RunningJob, WorkerFacts, WorkerStanding
+from framework_m.core.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -62,7 +63,7 @@ class DatabaseWorkerStore:
             await connection.execute(delete(workers).where(_row.name == name))
 
     async def drain(self, names: Collection[str] | None) -> frozenset[str]:
-        which = ~_is_lost() if names is None else _row.name.in_(names)
+        which = ~_is_lost() if names is None else _row.name.in_([storable(name) for name in names])
         asking = (
             update(workers)
             .where(which)
@@ -85,14 +86,14 @@ class DatabaseWorkerStore:
             .order_by(_row.name)
         )
         if name is not None:
-            found = found.where(_row.name == name)
+            found = found.where(_row.name == storable(name))
         return [_standing(row) for row in await self._database.fetch(found)]
 
     async def running(self, name: str, limit: int) -> Sequence[RunningJob]:
         columns = (job_log.c.name, job_log.c.job_name, job_log.c.started_at)
         held = (
             select(*columns)
-            .where(sql.is_running(), job_log.c.worker == name)
+            .where(sql.is_running(), job_log.c.worker == storable(name))
             .order_by(job_log.c.started_at, job_log.c.name)
             .limit(limit)
         )

@@ -41,6 +41,12 @@ class EnqueueRequest(BaseModel):
     delay: float = Field(
         0, ge=0, le=LONGEST_WAIT.total_seconds(), description="Seconds to wait first."
     )
+    queue: str | None = Field(
+        None,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Another than the function's: one that is known, as in GET /queues.",
+    )
     unique_key: str | None = Field(
         None,
         min_length=1,
@@ -51,7 +57,9 @@ class EnqueueRequest(BaseModel):
 
     def digest(self) -> str:
         """The same for requests that ask for the same run."""
-        asked = self.model_dump(mode="json", exclude={"wait"})
+        # As before there was a queue to choose: requests may come again across a deploy.
+        absent = {"queue"} if self.queue is None else set()
+        asked = self.model_dump(mode="json", exclude={"wait", *absent})
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
@@ -102,7 +110,10 @@ async def enqueue(
     application, user = application_of(request), request.user
     function = permitted(application, user, data.job_name)
     # Within what is the user's own: a key tells nothing of other people's jobs.
-    wanted = function.options(delay=data.delay, unique_key=data.unique_key).unique_to(user.id)
+    await _require_known(application, data.queue)
+    wanted = function.options(
+        delay=data.delay, queue=data.queue, unique_key=data.unique_key
+    ).unique_to(user.id)
 
     async def ask() -> JobHandle[Any]:
         with caused_by(Cause(trace_context=traceparent(trace_header))):
@@ -132,6 +143,14 @@ def permitted(application: ApplicationProtocol, user: User, name: str) -> JobReq
         known = [job.name for job in registry if may_enqueue(user, job.function.defaults)]
         raise UnknownJobError(name, known)
     return found.function
+
+
+async def _require_known(application: ApplicationProtocol, queue: str | None) -> None:
+    """Nobody would serve a queue that is misspelt, and its job would wait for ever."""
+    if queue is None or queue in application.jobs.registry.queues:
+        return
+    if await application.queues.get(queue) is None:
+        raise BadRequestError("queue", "is not known: see GET /queues")
 
 
 def _checked(key: str) -> str:

@@ -60,14 +60,19 @@ def _wanted(
     of_user: Annotated[str | None, QueryParameter(name="user")] = None,
     tag: FromQuery[str | None] = None,
     since: Annotated[
-        datetime | None, QueryParameter(description="Enqueued then or later; with its offset.")
+        str | None,
+        QueryParameter(format="date-time", description="Enqueued then or later; with its offset."),
     ] = None,
     until: Annotated[
-        datetime | None, QueryParameter(description="Enqueued before that; with its offset.")
+        str | None,
+        QueryParameter(format="date-time", description="Enqueued before that; with its offset."),
     ] = None,
     cursor: FromQuery[str | None] = None,
 ) -> Wanted:
     user = request.user
+    if status is None and "status" in request.query_params:
+        # Litestar takes the word `null` for None: what leaves some jobs out would mean any.
+        raise BadRequestError("status", "is not a status")
     everybodys = reach_of_jobs(user) is Reach.ALL
     return Wanted(
         query=tuple(name for name, _ in request.query_params.multi_items()),
@@ -77,9 +82,17 @@ def _wanted(
             "queue": queue,
             "user_id": of_user if everybodys else user.id,
             "tag": tag,
-            "since": since,
-            "until": until,
+            "since": _time("since", since),
+            "until": _time("until", until),
         },
         before=None if cursor is None else JobCursor.decode(cursor),
         is_nobodys=not everybodys and of_user not in (None, user.id),
     )
+
+
+def _time(name: str, text: str | None) -> datetime | None:
+    """Read here: Litestar takes `null` for None, and fails on seconds beyond the year 9999."""
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequestError(name, "is not a time such as 2026-11-25T12:00:00Z") from error

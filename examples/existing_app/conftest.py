@@ -1,0 +1,3 @@
+"""For pytest."""
+
+pytest_plugins = ["framework_m.testing.plugin"]
