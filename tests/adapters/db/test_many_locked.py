@@ -34,8 +34,8 @@ async def test_outcomes_are_written_in_the_order_in_which_many_jobs_are_locked(
 async def test_a_deleted_job_takes_no_lines_of_others_with_it(postgresql: Harness) -> None:
     store = postgresql.app.ports.job_store
     first, second = await claimed(postgresql.app)
-    async with postgresql.app.transaction() as unit:
-        await store.delete(unit, [second.job_id])
+    async with postgresql.app.transaction():
+        await postgresql.app.jobs.delete(second.job_id)
         saying = asyncio.create_task(store.say([line(first), line(second)]))
         await until(lambda: somebody_waits(postgresql.app))
     await saying
