@@ -84,6 +84,7 @@ class FrameworkM:
         self._broker: JobBroker | None = None
         self._ports: Ports | None = None
         self._openings = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._asgi: Litestar | None = None
 
     @property
@@ -262,8 +263,19 @@ class FrameworkM:
         return self._asgi
 
     async def __aenter__(self) -> Self:
-        """Open the application. Connects when first used; opening twice is counted."""
+        """Open the application. Connects when first used; opening twice is counted.
+
+        Raises ConfigurationError if it is open in another event loop, as where a test client runs
+        requests in a thread.
+        """
+        loop = asyncio.get_running_loop()
+        if self._openings and self._loop is not loop:
+            raise ConfigurationError(
+                "the application is open in another event loop already: send test requests from "
+                "the loop that opened it, as httpx.ASGITransport does and AsyncTestClient does not"
+            )
         if self._openings == 0:
+            self._loop = loop
             from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
 
             self.broker.require_fit()
@@ -286,7 +298,7 @@ class FrameworkM:
         self._openings -= 1
         if self._openings:
             return
-        ports, self._ports = self.ports, None
+        ports, self._ports, self._loop = self.ports, None, None
         self.broker.closed()
         for job in self.registry:
             job.function.closed(ports.jobs)
