@@ -2,19 +2,18 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from bookshop.app import create_app
 from bookshop.background import background
 from bookshop.jobs import send_receipt
-from bookshop.models import Book
-from litestar import Litestar
-from litestar.testing import AsyncTestClient
+from bookshop.models import Base, Book
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from framework_m import FrameworkM
 from framework_m.testing import Kit
 
-Shop = AsyncTestClient[Litestar]
+Shop = httpx.AsyncClient
 
 
 @pytest.fixture
@@ -25,10 +24,12 @@ def framework_m_app() -> FrameworkM:
 @pytest.fixture
 async def shop(kit: Kit) -> AsyncIterator[Shop]:
     """The shop, its tables in the kit's database, with two copies of one book."""
-    async with AsyncTestClient(create_app(kit.engine)) as client:
-        async with AsyncSession(kit.engine) as session:
-            session.add(Book(title="Emma", stock=2))
-            await session.commit()
+    async with kit.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    async with AsyncSession(kit.engine) as session, session.begin():
+        session.add(Book(title="Emma", stock=2))
+    transport = httpx.ASGITransport(create_app(kit.engine))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
         yield client
 
 

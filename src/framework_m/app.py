@@ -17,7 +17,7 @@ from framework_m.core.interfaces.application import Check, WebOptions
 from framework_m.core.jobs.built_in import BUILT_IN as BUILT_IN_JOBS
 from framework_m.core.jobs.queue_order import WantedQueues, order_of
 from framework_m.core.jobs.registry import JobRegistry
-from framework_m.settings import Settings
+from framework_m.settings import MADE_INTO_PARTS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -42,15 +42,6 @@ if TYPE_CHECKING:
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
-
-_MADE_INTO_PARTS = frozenset(
-    (
-        *("job_retries", "job_timeout", "event_retries", "event_concurrency"),
-        *("body_limit", "cors_origins", "allowed_hosts"),
-        *("sign_in_limit", "enqueue_limit", "longest_wait"),
-    )
-)
-"""Settings that the registries and the web application are made of, which outlive an opening."""
 
 
 class FrameworkM:
@@ -84,6 +75,7 @@ class FrameworkM:
         self._broker: JobBroker | None = None
         self._ports: Ports | None = None
         self._openings = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._asgi: Litestar | None = None
 
     @property
@@ -108,24 +100,20 @@ class FrameworkM:
     def isolated(self, **changes: Any) -> Iterator[None]:
         """Other settings, and nobody else's engine, for as long as the block lasts: for tests.
 
-        What was made of settings that change (defaults of jobs, the web application) is made anew.
-
-        Raises ConfigurationError if it is open already.
+        What was made of those that change is made anew. Raises ConfigurationError if it is open.
         """
         if self._ports is not None:
             raise ConfigurationError("the application is open already: it cannot be isolated")
-        before = self._settings, self._engine
-        made = self._registry, self._handlers, self._asgi
+        before, made = (self._settings, self._engine), (self._registry, self._handlers, self._asgi)
         given = {} if self._settings is None else dict(self._settings)
         self._settings, self._engine = Settings(**{**given, **changes}), None
-        is_made_anew = not changes.keys().isdisjoint(_MADE_INTO_PARTS)
-        if is_made_anew:
+        if is_anew := not changes.keys().isdisjoint(MADE_INTO_PARTS):
             self._registry = self._handlers = self._asgi = None
         try:
             yield
         finally:
             self._settings, self._engine = before
-            if is_made_anew:
+            if is_anew:
                 self._registry, self._handlers, self._asgi = made
 
     @property
@@ -227,15 +215,7 @@ class FrameworkM:
     @property
     def web_options(self) -> WebOptions:
         """How it is served: the settings that are about HTTP."""
-        settings = self.settings
-        return WebOptions(
-            body_limit=settings.body_limit,
-            trusted_origins=settings.cors_origins,
-            allowed_hosts=settings.allowed_hosts,
-            sign_in_limit=settings.sign_in_limit,
-            enqueue_limit=settings.enqueue_limit,
-            longest_wait=settings.longest_wait,
-        )
+        return self.settings.web_options
 
     @property
     def access(self) -> Gate:
@@ -262,8 +242,16 @@ class FrameworkM:
         return self._asgi
 
     async def __aenter__(self) -> Self:
-        """Open the application. Connects when first used; opening twice is counted."""
+        """Open the application. Connects when first used; opening twice is counted.
+
+        Raises ConfigurationError if it is open in another event loop, as that of a test client.
+        """
+        if self._openings and self._loop is not asyncio.get_running_loop():
+            raise ConfigurationError(
+                "it is open in another event loop: use httpx.ASGITransport, not AsyncTestClient"
+            )
         if self._openings == 0:
+            self._loop = asyncio.get_running_loop()
             from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
 
             self.broker.require_fit()
@@ -286,7 +274,7 @@ class FrameworkM:
         self._openings -= 1
         if self._openings:
             return
-        ports, self._ports = self.ports, None
+        ports, self._ports, self._loop = self.ports, None, None
         self.broker.closed()
         for job in self.registry:
             job.function.closed(ports.jobs)

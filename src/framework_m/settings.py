@@ -17,6 +17,7 @@ from pydantic import Field, FilePath, SecretStr, field_validator, model_validato
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from framework_m.core.errors import ConfigurationError
+from framework_m.core.interfaces.application import WebOptions
 from framework_m.core.jobs.keeping import KeepDays
 from framework_m.core.jobs.queue_order import QueueOrder
 from framework_m.core.jobs.states import JobStatus
@@ -28,6 +29,15 @@ CUSTOMARY_VARIABLES = frozenset({"DATABASE_URL", "NATS_URL", "SECRET_KEY"})
 UNLIMITED = "unlimited"
 
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///framework_m.db"
+
+MADE_INTO_PARTS = frozenset(
+    (
+        *("job_retries", "job_timeout", "event_retries", "event_concurrency"),
+        *("body_limit", "cors_origins", "allowed_hosts"),
+        *("sign_in_limit", "enqueue_limit", "longest_wait"),
+    )
+)
+"""What registries and the web application are made of, which outlive an opening."""
 
 PositiveSeconds = Annotated[float, Field(gt=0)]
 
@@ -248,6 +258,18 @@ class Settings(BaseSettings):
         except ConfigurationError as error:
             raise ValueError(str(error)) from error
         return self
+
+    @property
+    def web_options(self) -> WebOptions:
+        """Those that are about HTTP."""
+        return WebOptions(
+            body_limit=self.body_limit,
+            trusted_origins=self.cors_origins,
+            allowed_hosts=self.allowed_hosts,
+            sign_in_limit=self.sign_in_limit,
+            enqueue_limit=self.enqueue_limit,
+            longest_wait=self.longest_wait,
+        )
 
     @property
     def keeping(self) -> Mapping[JobStatus, KeepDays]:

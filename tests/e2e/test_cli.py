@@ -304,3 +304,46 @@ def test_the_command_is_installed() -> None:
     installed = Path(sys.executable).parent / "m"
     shown = subprocess.run([installed, "--version"], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "0.1.0"
+
+
+@pytest.mark.parametrize("words", [["job:list"], ["--help"], ["info"]])
+def test_a_full_disk_is_told_in_one_line(folder: Path, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*M, *words],
+            cwd=folder,
+            env=bare_environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "m: cannot go on: [Errno 28] No space left on device\n",
+    )
+
+
+def test_nobody_need_listen(folder: Path) -> None:
+    m = " ".join(M)
+    for line, status in (
+        (f"{m} job:list >&-", 0),
+        (f"{m} job:run nope 2>&-", 2),
+        (f"{m} job:run nope 2>/dev/full", 2),
+    ):
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd=folder,
+            env=bare_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (status, ""), line
+
+
+def test_what_is_no_text_is_called_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["job:run", "add", "--tag", "\udcff"]) == 2
+    assert "'\\udcff' is not text in the encoding of this locale" in capsys.readouterr().err

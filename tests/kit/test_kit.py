@@ -3,16 +3,30 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
+from litestar.testing import AsyncTestClient
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from framework_m import JobStatus, User
+from framework_m import FrameworkM, JobStatus, User
 from framework_m.core.errors import ArgumentError, ConfigurationError, UnknownJobError
 from framework_m.testing import JobsFailedError, Kit
 from tests.support.callers import calling
-from tests.support.kit_jobs import Bill, app, bill_everyone, book, ran, remind, send_bill
+from tests.support.kit_jobs import (
+    Bill,
+    app,
+    bill_everyone,
+    book,
+    call_customer,
+    drain_again,
+    kits,
+    ran,
+    remind,
+    send_bill,
+)
 
 
 @pytest.fixture
@@ -194,3 +208,73 @@ async def test_an_open_application_is_not_isolated(kit: Kit) -> None:
 async def test_a_worker_may_run_in_a_kit(kit: Kit) -> None:
     async with app.worker():
         assert await (await book.enqueue(1)).result(timeout=20) == "1 is booked"
+
+
+async def test_settings_count_that_job_functions_are_made_of() -> None:
+    async with Kit(app, job_retries=0, body_limit=77):
+        assert app.registry.get("book").max_attempts == 1
+        assert app.asgi.routes
+    async with Kit(app):
+        assert app.registry.get("book").max_attempts == app.settings.job_retries + 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"job_retires": 0}, "'job_retires'; did you mean job_retries"),
+        ({"database_url": "postgresql://there/shop"}, "database_url is not yours"),
+    ],
+)
+def test_settings_that_would_not_count_are_refused(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        Kit(app, **wrong)
+
+
+async def test_all_queues_are_drained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAMEWORK_M_QUEUES", "default")
+    fresh = FrameworkM(modules=app.modules)
+    async with Kit(fresh) as kit:
+        await send_bill.enqueue(1)
+        assert len(await kit.drain()) == 2
+
+
+async def test_a_job_that_drains_is_told_so(kit: Kit) -> None:
+    kits.append(kit)
+    await drain_again.enqueue()
+    with pytest.raises(JobsFailedError, match="a job cannot call it"):
+        await kit.drain()
+
+
+async def test_what_a_limit_holds_back_has_not_run(kit: Kit) -> None:
+    for name in ("Ada", "Bo"):
+        await call_customer.enqueue(name)
+    assert [job.args for job in await kit.drain()] == [{"customer": "Ada"}]
+    kit.clock.advance(minutes=1)
+    assert [job.args for job in await kit.drain()] == [{"customer": "Bo"}]
+
+
+async def test_a_session_goes_on_after_an_inline_failure(kit: Kit) -> None:
+    async with AsyncSession(kit.engine) as session:
+        async with app.transaction(session=session):
+            await send_bill.enqueue(-1)
+        with kit.inline(), pytest.raises(JobsFailedError):
+            await session.commit()
+        assert (await session.execute(text("SELECT 1"))).scalar() == 1
+        await session.commit()
+
+
+async def test_applications_have_one_clock(kit: Kit) -> None:
+    async with Kit(FrameworkM()) as other:
+        kit.clock.advance(hours=5)
+        assert other.clock.now() - kit.clock.now() < timedelta(minutes=1)
+        bill = await app.repository(Bill).save(Bill(customer="Ada", total=Decimal(1)))
+        assert bill.creation is not None
+        assert kit.clock.now() - bill.creation < timedelta(minutes=1)
+
+
+async def test_a_client_with_a_loop_of_its_own_is_refused(kit: Kit) -> None:
+    refused = pytest.RaisesExc(ConfigurationError, match="ASGITransport")
+    with pytest.RaisesGroup(refused):
+        async with AsyncTestClient(app.asgi):
+            raise AssertionError("never reached")
+    assert len(await kit.drain()) == 0

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 _FILE = re.compile(r"^```python\n# (\S+\.py)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def run_pytest(folder: Path, *options: str) -> str:
-    done = subprocess.run(
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", *options],
         cwd=folder,
         capture_output=True,
@@ -20,6 +20,10 @@ def run_pytest(folder: Path, *options: str) -> str:
         timeout=120,
         check=False,
     )
+
+
+def run_pytest(folder: Path, *options: str) -> str:
+    done = run(folder, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -83,3 +87,18 @@ def test_a_test_run_that_does_not_use_it_does_not_load_it(tmp_path: Path) -> Non
         "import sys\n\ndef test_it():\n    assert 'framework_m' not in sys.modules\n"
     )
     assert "1 passed" in run_pytest(tmp_path)
+
+
+def test_the_markers_options_have_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conftest.py").write_text(PLUGIN)
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n\n"
+        "@pytest.mark.framework_m(True)\n"
+        "async def test_it(kit):\n"
+        "    raise AssertionError\n"
+    )
+    monkeypatch.setenv("FRAMEWORK_M_APP", "tests.support.kit_jobs:app")
+    monkeypatch.setenv("PYTHONPATH", ":".join([str(ROOT), *filter(None, sys.path)]))
+    done = run(tmp_path, "-o", "asyncio_mode=auto")
+    assert "takes its options by name" in done.stdout
+    assert "1 error" in done.stdout

@@ -8,12 +8,16 @@ from framework_m import (
     DocType,
     FrameworkM,
     JobContext,
+    Rate,
     Unique,
     job,
     on,
 )
+from framework_m.testing import Kit
 
 ran: list[str] = []
+kits: list[Kit] = []
+"""The kits that `drain_again` uses."""
 
 
 class Bill(DocType):
@@ -47,6 +51,16 @@ async def remind(customer: str) -> None:
 async def bill_everyone(ctx: JobContext, numbers: list[int]) -> None:
     for number in numbers:
         await send_bill.enqueue(number)
+
+
+@job(limits=[Rate(1, per=60)])
+async def call_customer(customer: str) -> None:
+    ran.append(f"call {customer}")
+
+
+@job(retries=0)
+async def drain_again() -> None:
+    await kits[-1].drain()
 
 
 @on("doc.created", doctype=Bill, group="billing")

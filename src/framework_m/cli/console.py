@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
@@ -42,9 +41,16 @@ def say(line: str = "") -> None:
 
 def complain(line: str) -> None:
     """On stderr; where nobody can be told any more, the exit status says what it says."""
-    with contextlib.suppress(OSError):
+    try:
         sys.stderr.write(f"m: {line}\n")
         sys.stderr.flush()
+    except OSError:
+        say_no_more(sys.stderr)
+
+
+def say_no_more(stream: TextIO) -> None:
+    """Let what is still unsaid get lost: Python's own last flush would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say_json(value: Any) -> None:

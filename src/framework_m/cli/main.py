@@ -33,6 +33,7 @@ from framework_m.cli.console import (
     CommandFailedError,
     UsageError,
     complain,
+    say_no_more,
 )
 from framework_m.core.errors import ConfigurationError, FrameworkMError
 
@@ -101,11 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        return _nobody_reads()
     except OSError as error:
-        complain(f"cannot go on: {error}")
-        return _nobody_reads()
+        if not isinstance(error, BrokenPipeError):  # `m job:list | head -1`: enough was said
+            complain(f"cannot go on: {error}")
+        say_no_more(sys.stdout)
+        return FAILED
     return int(status or 0)
 
 
@@ -128,12 +129,6 @@ def _write_any_sign() -> None:
     """A sign that stdout's encoding lacks is spelled out: no reason for a traceback."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def _nobody_reads() -> int:
-    """`m job:list | head -1`: enough was said. Python's own last flush would complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ class Kit:
     settings: those of the application that shall be otherwise, by the names of their fields.
         Raises ConfigurationError (there is no such setting, or it is the kit's to choose).
 
-    Its settings are as before afterwards, and the file is gone. One kit at a time per application.
+    Its settings are as before afterwards, and the file is gone. One kit at a time per application;
+    kits of several applications have one clock while they are open.
     """
 
     def __init__(self, app: FrameworkM, *, inline: bool = False, **settings: Any) -> None:
@@ -60,7 +61,11 @@ class Kit:
         async with contextlib.AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="framework_m_")))
             await make_database(self.app, folder)
-            stack.enter_context(self.app.isolated(**{**ALL_QUEUES, **self._settings, **settings(folder)}))
+            stack.enter_context(
+                self.app.isolated(**{**ALL_QUEUES, **self._settings, **settings(folder)})
+            )
+            if isinstance(others := clock.moved(), MovableClock):
+                self.clock = others  # it is the same time in all applications of a process
             stack.enter_context(clock.in_use(self.clock))
             await stack.enter_async_context(self.app)
             self.app.ports.database.after_commit = self._committed

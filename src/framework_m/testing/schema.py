@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from framework_m.core.errors import ConfigurationError
-from framework_m.core.text import nearest_of
-from framework_m.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +34,9 @@ ALL_QUEUES: Mapping[str, Any] = {"queues": None, "strict_queues": False}
 
 def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Settings that a test asks for. Raises ConfigurationError."""
+    from framework_m.core.text import nearest_of  # noqa: PLC0415 - the plugin loads this module
+    from framework_m.settings import Settings  # noqa: PLC0415 - as above
+
     for name in given:
         if name not in Settings.model_fields:
             nearest = nearest_of(name, Settings.model_fields)

@@ -142,6 +142,7 @@ class _Follower:
     database: Database
     entries: list[_Entry] = field(default_factory=list)
     failure: BaseException | None = None
+    has_committed: bool = False
 
     def add(
         self,
@@ -169,8 +170,7 @@ class _Follower:
         self.entries = [entry for entry in self.entries if entry.transaction is not root]
         # This runs inside `await session.commit()`: it returns when these are done.
         await_only(_run(ready))
-        if ready and self.database.after_commit is not None:
-            await_only(self.database.after_commit())
+        self.has_committed = bool(ready)
 
     def ended(self, _: Session, transaction: SessionTransaction) -> None:
         """Rolled back, or closed: what was committed is no longer among the entries."""
@@ -179,8 +179,12 @@ class _Follower:
         for entry in reversed(undone):
             if entry.on_rollback is not None:
                 entry.on_rollback()
-        if transaction.parent is None:
-            self.failure = None
+        if transaction.parent is not None:
+            return
+        self.failure, has_committed, self.has_committed = None, self.has_committed, False
+        # Not before: what it raises must not leave a transaction that has ended by half.
+        if has_committed and self.database.after_commit is not None:
+            await_only(self.database.after_commit())
 
 
 def _follower_of(session: Session, database: Database) -> _Follower:
