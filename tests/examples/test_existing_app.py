@@ -108,10 +108,11 @@ async def test_locations_are_below_the_prefix(background: FrameworkM) -> None:
         assert (await client.get(location, headers=headers)).json()["user_id"] == "shop"
 
 
-def test_its_own_tests_pass() -> None:
+@pytest.mark.parametrize("example", ["codestats", "existing_app"])
+def test_its_own_tests_pass(example: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=Path(__file__).parents[2] / "examples" / "existing_app",
+        cwd=Path(__file__).parents[2] / "examples" / example,
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,3 +1,0 @@
-"""For pytest."""
-
-pytest_plugins = ["framework_m.testing.plugin"]
