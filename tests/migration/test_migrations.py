@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, column, insert, select, table
 
 import framework_m.bootstrap  # noqa: F401 - loads the modules of all tables
@@ -93,6 +94,12 @@ async def test_an_empty_database_is_refused(database: Database) -> None:
 async def test_many_upgrades_at_once_take_turns(database: Database) -> None:
     await asyncio.gather(*(migrations.upgrade(database) for _ in range(4)))
     assert await migrations.current(database) == migrations.head()
+
+
+def test_the_revisions_are_those_that_alembic_finds() -> None:
+    found = ScriptDirectory(str(migrations.scripts()))
+    assert migrations.head() == found.get_current_head()
+    assert migrations.revisions() == tuple(script.revision for script in found.walk_revisions())
 
 
 def test_the_revisions_travel_in_the_wheel() -> None:

@@ -7,15 +7,9 @@ from argparse import Namespace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from alembic import command
 from framework_m.adapters.db import types
 from framework_m.adapters.db.migrations import revision_in, scripts, taking_turns
 from framework_m.core.doctypes.base import BASE_FIELDS
@@ -25,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
 
     from framework_m.adapters.db.engine import Database
@@ -56,8 +52,10 @@ class ApplicationMigrations:
 
         Raises MigrationError.
         """
+        if not self.folder.is_dir():
+            return None
         with _told():
-            return self._scripts().get_current_head() if self.folder.is_dir() else None
+            return self._scripts().get_current_head()
 
     async def current(self) -> str | None:
         """The revision that the database is at. Raises UnavailableError."""
@@ -112,12 +110,17 @@ class ApplicationMigrations:
         return frozenset(script.revision for script in self._scripts().walk_revisions())
 
     def _scripts(self) -> ScriptDirectory:
+        # Here and below: most processes migrate nothing, and Alembic takes long to import.
+        from alembic.script import ScriptDirectory  # noqa: PLC0415
+
         return ScriptDirectory.from_config(self._config())
 
     def _current(self, connection: Connection) -> str | None:
         return revision_in(connection, self._version_table)
 
     def _upgrade(self, connection: Connection) -> None:
+        from alembic import command  # noqa: PLC0415
+
         command.upgrade(self._config(connection), "head")
         if connection.dialect.name == "sqlite":
             dead = connection.execute(text("PRAGMA foreign_key_check")).first()
@@ -125,6 +128,8 @@ class ApplicationMigrations:
                 raise MigrationError(f"the migrations leave links of {dead[0]} to what is gone")
 
     def _make(self, connection: Connection, message: str) -> Path | None:
+        from alembic import command  # noqa: PLC0415
+
         made: list[Path] = []
 
         def keep_unless_empty(_: Any, __: Any, directives: list[Any]) -> None:
@@ -139,6 +144,9 @@ class ApplicationMigrations:
         return made[0] if made else None
 
     def _differing(self, connection: Connection) -> set[str]:
+        from alembic.autogenerate import compare_metadata  # noqa: PLC0415
+        from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+
         context = MigrationContext.configure(connection, opts=self._options())
         return set(_tables_in(compare_metadata(context, self._tables.metadata)))
 
@@ -157,6 +165,8 @@ class ApplicationMigrations:
                     )
 
     def _config(self, connection: Connection | None = None, **options: Any) -> Config:
+        from alembic.config import Config  # noqa: PLC0415
+
         config = Config(cmd_opts=Namespace(quiet=True))
         config.set_main_option("script_location", _escaped(scripts() / "application"))
         config.set_main_option("path_separator", "newline")
@@ -220,6 +230,8 @@ def _escaped(path: Path) -> str:
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     """What Alembic or the database refuses, in our own terms."""
+    from alembic.util import CommandError  # noqa: PLC0415
+
     try:
         yield
     except CommandError as error:

@@ -7,12 +7,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import String, column, inspect, select, table, text
+from sqlalchemy import (
+    Column,
+    MetaData,
+    String,
+    Table,
+    column,
+    insert,
+    inspect,
+    select,
+    table,
+    text,
+)
 
-from alembic import command
 from framework_m.adapters.db.schema import metadata
 from framework_m.core.errors import SchemaOutdatedError
 
@@ -37,9 +44,7 @@ def scripts() -> Path:
 @cache
 def head() -> str:
     """The revision that this version needs."""
-    found = ScriptDirectory(str(scripts())).get_current_head()
-    assert found is not None, "the package ships its revisions"  # noqa: S101
-    return found
+    return revisions()[0]
 
 
 async def current(database: Database) -> str | None:
@@ -85,9 +90,12 @@ async def require_current(database: Database) -> None:
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """Every revision that this version knows, newest first."""
-    found = ScriptDirectory(str(scripts())).walk_revisions()
-    return tuple(script.revision for script in found)
+    """Every revision that this version knows, newest first.
+
+    By the names of their files: every process asks, and Alembic takes long to import.
+    """
+    files = (scripts() / "versions").glob("[0-9]*_*.py")
+    return tuple(sorted((file.name.partition("_")[0] for file in files), reverse=True))
 
 
 def revision_in(connection: Connection, version_table: str) -> str | None:
@@ -108,11 +116,18 @@ def _current(connection: Connection) -> str | None:
 
 def _create(connection: Connection) -> None:
     metadata.create_all(connection)
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    context.stamp(ScriptDirectory(str(scripts())), "head")
+    # As Alembic has it.
+    number = Column("version_num", String(32), primary_key=True)
+    version = Table(VERSION_TABLE, MetaData(), number)
+    version.create(connection)
+    connection.execute(insert(version).values(version_num=head()))
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
+    from alembic.config import Config  # noqa: PLC0415 - only where something is migrated
+
+    from alembic import command  # noqa: PLC0415 - as above
+
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     config.attributes["connection"] = connection
