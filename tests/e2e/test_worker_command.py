@@ -6,13 +6,15 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 
 from framework_m import JobStatus
+from framework_m.cli import supervisor
+from framework_m.cli.children import Child
 from framework_m.cli.health import Health
 from framework_m.cli.main import main
 from framework_m.cli.supervisor import longest_wait
@@ -206,3 +208,20 @@ async def test_what_crashes_is_started_again(
     assert ended.stderr.count("ended with signal SIGKILL; another starts in ") == 1
     assert ended.stdout.count("ended after 0 runs") == 2
     assert ended.stdout.count("Framework M ") == 1, "the banner is the supervisor's"
+
+
+async def test_a_process_that_cannot_be_started_is_a_crash_and_no_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, tried = Child.started, []
+
+    async def scarce(arguments: Sequence[str]) -> Child:
+        tried.append(arguments)
+        if len(tried) < 3:
+            raise BlockingIOError("no more processes")
+        return await start(arguments)
+
+    monkeypatch.setattr(Child, "started", scarce)
+    monkeypatch.setattr(supervisor, "_FIRST_WAIT", 0.01)
+    assert await supervisor.Supervisor([["--version"]], asyncio.Event()).run() == 0
+    assert capsys.readouterr().err.count("cannot be started (no more processes)") == 2

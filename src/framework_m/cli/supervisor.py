@@ -57,7 +57,12 @@ class Supervisor:
         crashes, has_been_up = 0, False
         while not self._stop.is_set():
             began = time.monotonic()
-            child = await Child.started(command)
+            try:
+                child = await Child.started(command)
+            except OSError as error:  # no memory, no more processes: the others go on
+                crashes += 1
+                await self._wait(f"a worker process cannot be started ({error})", crashes)
+                continue
             up = asyncio.create_task(self._notice(child))
             status = await child.ended(self._stop)
             await up
@@ -70,16 +75,17 @@ class Supervisor:
                 break
             self._first_is_up.set()
             crashes = 1 if time.monotonic() - began > _LIVED else crashes + 1
-            await self._wait(child, status, crashes)
+            await self._wait(
+                f"worker process {child.pid} ended with {how_it_ended(status)}", crashes
+            )
         self._first_is_up.set()
 
     async def _notice(self, child: Child) -> None:
         if await child.up() is not None:
             self._first_is_up.set()
 
-    async def _wait(self, child: Child, status: int, crashes: int) -> None:
+    async def _wait(self, told: str, crashes: int) -> None:
         ceiling = longest_wait(crashes)
         seconds = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter
-        told = f"worker process {child.pid} ended with {how_it_ended(status)}"
         complain(f"{told}; another starts in {seconds:.1f} s")
         await pause(seconds, self._stop)

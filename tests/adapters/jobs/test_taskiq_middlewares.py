@@ -433,6 +433,9 @@ class TestEvents:
         with pytest.raises(ConfigurationError, match="no such server"):
             await app.run_worker(asyncio.Event())
         assert not app.broker.is_worker_process
+        with pytest.raises(ConfigurationError, match="no such server"):
+            async with app.worker():
+                raise AssertionError("a block would wait for jobs that nobody runs")
 
     async def test_what_fails_at_the_end_keeps_nothing_from_ending(
         self, app: FrameworkM, heard: list[str]

@@ -44,6 +44,7 @@ async def run_worker(
     name: str | None = None,
     until: Emptiness | None = None,
     drained: asyncio.Event | None = None,
+    begun: asyncio.Event | None = None,
 ) -> int:
     """Run jobs until `stop`; then let running ones end within the grace and give back the rest.
 
@@ -52,9 +53,11 @@ async def run_worker(
     name: what it is called in its claims; by default it has a name of its own making.
     until: stop also when nothing is left to do. How many runs it has begun.
     drained: set when it begins to drain.
+    begun: set when nothing of it can be wrong any more. Raises ConfigurationError before.
     """
+    drained, begun = drained or asyncio.Event(), begun or asyncio.Event()
     async with ports.broker.working(), _followed(stop) as over:
-        return await _work(ports, over, order, name, until, drained or asyncio.Event())
+        return await _work(ports, over, order, name, until, drained, begun)
 
 
 async def _work(
@@ -64,6 +67,7 @@ async def _work(
     name: str | None,
     until: Emptiness | None,
     drained: asyncio.Event,
+    begun: asyncio.Event,
 ) -> int:
     most_threads = min(ports.concurrency, MOST_THREADS)
     threads = ThreadPoolExecutor(max_workers=most_threads, thread_name_prefix="job")
@@ -74,6 +78,7 @@ async def _work(
     if until is not None:
         beside.append(_stop_when_empty(until, receiver, stop))
     running = [asyncio.create_task(part, name="worker's") for part in beside]
+    begun.set()
     try:
         with logging_heard():
             await receiver.listen(stop)
@@ -168,11 +173,24 @@ async def _stop_when_empty(
 async def worker(
     ports: WorkerPorts, order: QueueOrder | None = None, *, drained: asyncio.Event | None = None
 ) -> AsyncIterator[None]:
-    """A worker in the background of the block, stopped gracefully when the block is left."""
-    stop = asyncio.Event()
-    running = asyncio.create_task(run_worker(ports, stop, order, drained=drained), name="worker")
+    """A worker in the background of the block, stopped gracefully when the block is left.
+
+    Raises ConfigurationError if it cannot begin: nobody would run what the block waits for.
+    """
+    stop, begun = asyncio.Event(), asyncio.Event()
+    working = run_worker(ports, stop, order, drained=drained, begun=begun)
+    running = asyncio.create_task(working, name="worker")
     try:
+        await _begun_or_ended(begun, running)
         yield
     finally:
         stop.set()
+        await running
+
+
+async def _begun_or_ended(begun: asyncio.Event, running: asyncio.Task[int]) -> None:
+    waiting = asyncio.create_task(begun.wait())
+    await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not begun.is_set():
         await running
