@@ -46,6 +46,12 @@ async def spaced(number: int) -> int:
     return number
 
 
+@job(limits=[Rate(1, per=86_400)])
+async def daily(number: int) -> int:
+    """A day's distance, which no test takes so long to pass."""
+    return number
+
+
 @job(limits=[Concurrency(1, key="customer"), Rate(1, per=3600)])
 async def rated_by_customer(customer: str) -> str:
     return customer

@@ -109,12 +109,12 @@ async def test_what_waits_for_a_rate_from_the_start_is_looked_after(harness: Har
 async def test_a_time_that_no_start_can_have_left_closes_no_rate(harness: Harness) -> None:
     """After the clock was set back, or when the code allows more than it did."""
     async with harness.application(MODULES) as app:
-        await jobs.spaced.enqueue(1)
+        await jobs.daily.enqueue(1)
         assert len(await claimed(app)) == 1
-        await rate_free_at(app, datetime.now(UTC) + timedelta(hours=1))
-        again = await jobs.spaced.enqueue(2)
+        await rate_free_at(app, datetime.now(UTC) + timedelta(days=3))
+        again = await jobs.daily.enqueue(2)
         assert [claim.job_id for claim in await claimed(app)] == [again]
-        await jobs.spaced.enqueue(3)
+        await jobs.daily.enqueue(3)
         assert await claimed(app) == [], "and the next keeps its distance"
 
 
