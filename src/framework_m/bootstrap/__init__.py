@@ -39,7 +39,7 @@ from framework_m.core.doctypes.queue import Queue
 from framework_m.core.events.hosting import HandlerHost
 from framework_m.core.events.service import Events
 from framework_m.core.jobs.limits import Limits
-from framework_m.core.jobs.queue_states import QueueStates
+from framework_m.core.jobs.queue_states import QueueKeeper, QueueStates
 from framework_m.core.jobs.queues import Queues
 from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
@@ -98,7 +98,7 @@ def bootstrap(
     event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
     events = _events_service(settings, bus, units, event_relay)
     repositories = DocumentRepositories(
-        database, tables, units, jobs, events, after_changes={Queue: queue_states.refresh}
+        database, tables, units, jobs, events, keepers={Queue: QueueKeeper(queue_states)}
     )
     replays = DatabaseReplayStore(database, units)
     ports = Ports(

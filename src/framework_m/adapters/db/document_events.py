@@ -14,7 +14,7 @@ from framework_m.core.events.documents import (
 from framework_m.core.events.envelope import written
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from framework_m.adapters.db.binding import Binding
     from framework_m.core.doctypes.base import DocType
@@ -27,20 +27,10 @@ _OF_STEP: dict[str, type[DocumentEvent]] = {"submit": DocSubmitted, "cancel": Do
 
 
 class DocumentEvents:
-    """The events of one DocType; none where Meta.events is False. Secrets are never told.
+    """The events of one DocType; none where Meta.events is False. Secrets are never told."""
 
-    after_change: for records that the framework itself goes by, what to do in this process once a
-        change of one has committed.
-    """
-
-    def __init__(
-        self,
-        binding: Binding[Any],
-        events: Events,
-        after_change: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
+    def __init__(self, binding: Binding[Any], events: Events) -> None:
         self._events = events
-        self._after_change = after_change
         self._doctype = binding.name
         self._is_wanted = binding.meta.events
         self._told = tuple(
@@ -49,7 +39,6 @@ class DocumentEvents:
 
     async def created(self, unit: UnitOfWorkProtocol, documents: Sequence[DocType]) -> None:
         """All of them in one statement."""
-        self._note_change(unit)
         await self._publish(unit, [(DocCreated, document, {}) for document in documents])
 
     def creation(self, name: str, values: dict[str, Any]) -> EventMessage | None:
@@ -61,13 +50,11 @@ class DocumentEvents:
 
     def told(self, unit: UnitOfWorkProtocol, message: EventMessage, position: int) -> None:
         """It is in the outbox, where the document's own statement has put it."""
-        self._note_change(unit)
         self._events.appended(unit, message, position)
 
     async def changed(
         self, unit: UnitOfWorkProtocol, document: DocType, step: str, changed: frozenset[str]
     ) -> None:
-        self._note_change(unit)
         event = _OF_STEP.get(step)
         if event is not None:
             await self._publish(unit, [(event, document, {})])
@@ -76,16 +63,11 @@ class DocumentEvents:
 
     async def deleted(self, unit: UnitOfWorkProtocol, document: DocType | str) -> None:
         """By name alone, nothing is known of its fields."""
-        self._note_change(unit)
         if not isinstance(document, str):
             await self._publish(unit, [(DocDeleted, document, {})])
         elif self._is_wanted:
             event = DocDeleted(doctype=self._doctype, doc_id=document)
             await self._events.publish_in(unit, event)
-
-    def _note_change(self, unit: UnitOfWorkProtocol) -> None:
-        if self._after_change is not None:
-            unit.after_commit(self._after_change)
 
     async def _publish(
         self,

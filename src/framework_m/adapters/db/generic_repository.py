@@ -108,7 +108,7 @@ class GenericRepository(DocumentReader[D]):
 
     async def delete(self, document: D | str) -> None:
         async with self._writing() as unit:
-            if isinstance(document, str) and self._hooks.any_of("before_delete", "after_delete"):
+            if isinstance(document, str) and self._hooks.mind_deletions:
                 document = await self._in(unit).get(document, for_update=True)
             if isinstance(document, str):
                 await self._delete(unit, self._known(document), None)

@@ -16,27 +16,26 @@ from framework_m.core.doctypes.base import DocType
 from framework_m.core.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.tables import Tables
     from framework_m.adapters.db.unit_of_work import UnitOfWork, UnitsOfWork
     from framework_m.core.events.service import Events
     from framework_m.core.identity import User
+    from framework_m.core.interfaces.record_keeper import RecordKeeper
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
     from framework_m.core.jobs.service import Jobs
 
 D = TypeVar("D", bound=DocType)
 _Made: TypeAlias = tuple[Binding[Any], Hooks, DocumentEvents]
-AfterChange: TypeAlias = "Callable[[], Awaitable[None]]"
 
 
 class DocumentRepositories:
     """Makes a GenericRepository for each DocType: the Repositories port.
 
-    after_changes: by DocType, what to do in this process once a change of one has committed, by
-        whatever way it was made. For the records that the framework itself goes by.
+    keepers: of the records that the framework itself goes by.
     """
 
     def __init__(
@@ -47,14 +46,14 @@ class DocumentRepositories:
         jobs: Jobs,
         events: Events,
         *,
-        after_changes: Mapping[type[DocType], AfterChange] | None = None,
+        keepers: Mapping[type[DocType], RecordKeeper[Any]] | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._surroundings = Surroundings(database, units, now)
         self._tables = tables
         self._jobs = jobs
         self._events = events
-        self._after_changes = after_changes or {}
+        self._keepers = keepers or {}
         self._made: dict[type[DocType], _Made] = {}
 
     def __call__(
@@ -88,8 +87,8 @@ class DocumentRepositories:
         registered = doctypes.get(doctype)
         table, kinds = self._tables.table(registered.name), self._tables.kinds(registered.name)
         binding = Binding(doctype, registered.meta, table, kinds)
-        hooks = Hooks(doctypes.controller_of(doctype), self.transaction, self._events)
-        after_change = self._after_changes.get(doctype)
-        made = binding, hooks, DocumentEvents(binding, self._events, after_change)
+        controller, keeper = doctypes.controller_of(doctype), self._keepers.get(doctype)
+        hooks = Hooks(controller, self.transaction, self._events, keeper)
+        made = binding, hooks, DocumentEvents(binding, self._events)
         self._made[doctype] = made
         return made

@@ -12,7 +12,9 @@ from framework_m.core.outage import every
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from framework_m.core.doctypes.queue import Queue
     from framework_m.core.interfaces.queue_store import QueueRule, QueueStore
+    from framework_m.core.interfaces.record_keeper import Change
 
 _INTERVAL = 1.0
 
@@ -72,3 +74,22 @@ class QueueStates:
             self._hearers.remove(changed)
             stop.set()
             await follower
+
+
+class QueueKeeper:
+    """The RecordKeeper of Queue records: this process looks at once when one has changed."""
+
+    def __init__(self, states: QueueStates) -> None:
+        self._states = states
+
+    def prepare(self, queue: Queue) -> None:
+        """The fields say it all."""
+
+    def require_removable(self, queue: Queue) -> None:
+        """Any may go: a queue needs no record."""
+
+    def changed(self, queue: Queue) -> Change:
+        return self._states.refresh
+
+    def removed(self, queue: Queue) -> Change:
+        return self._states.refresh

@@ -1,0 +1,32 @@
+"""Port: what the framework itself minds about one of its own records."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from framework_m.core.doctypes.base import DocType
+
+D = TypeVar("D", bound=DocType, contravariant=True)
+
+Change = Callable[[], Awaitable[None]]
+"""What to do once a change has committed: it may only hasten what a sweep would do anyway."""
+
+
+class RecordKeeper(Protocol[D]):
+    """Keeps one of the built-in DocTypes, by whatever way it is changed.
+
+    Beside the controller that an application may have for it, which cannot do without.
+    """
+
+    def prepare(self, document: D) -> None:
+        """Check and complete one that is about to be written. Raises InvalidDocumentError."""
+
+    def require_removable(self, document: D) -> None:
+        """Raises DocumentStateError for one that has to stay."""
+
+    def changed(self, document: D) -> Change:
+        """What is to follow the commit, in this process, of one that is written."""
+
+    def removed(self, document: D) -> Change:
+        """The same of one that is gone."""
