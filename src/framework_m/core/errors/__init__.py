@@ -35,6 +35,8 @@ FrameworkMError
 ├── QueryError
 │   ├── FilterError
 │   └── CursorError
+├── CronError                    no cron expression, or one that is never due
+├── UnknownTimeZoneError
 ├── AccessError
 │   ├── NotAuthenticatedError    who asks is not known
 │   └── ForbiddenError           who asks may not do this
@@ -104,6 +106,7 @@ from framework_m.core.errors.jobs import (
     UnknownJobError,
     WorkerDiedError,
 )
+from framework_m.core.errors.schedules import CronError, UnknownTimeZoneError
 from framework_m.core.errors.unavailable import (
     DatabaseUnavailableError,
     KeySetUnavailableError,
@@ -118,6 +121,7 @@ __all__ = [
     "ArgumentError",
     "ConfigurationError",
     "ConflictError",
+    "CronError",
     "CursorError",
     "DatabaseUnavailableError",
     "DeadLetterNotFoundError",
@@ -162,5 +166,6 @@ __all__ = [
     "UndecodableEventError",
     "UnknownDocTypeError",
     "UnknownJobError",
+    "UnknownTimeZoneError",
     "WorkerDiedError",
 ]
