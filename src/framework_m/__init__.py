@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from framework_m.core.doctypes.fields import Link, Secret
     from framework_m.core.doctypes.job_log import JobAttempt, JobLog
     from framework_m.core.doctypes.queue import Queue, QueueInfo
+    from framework_m.core.doctypes.scheduled_job import CatchUp, Overlap, ScheduledJob
     from framework_m.core.errors import (
         ConflictError,
         DocumentError,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.retry import Backoff
     from framework_m.core.jobs.states import JobStatus
     from framework_m.core.jobs.unique import Unique
+    from framework_m.core.scheduling.declared import cron
     from framework_m.core.transaction import Transaction
     from framework_m.settings import Settings
 
@@ -66,6 +68,7 @@ __all__ = [
     "Backoff",
     "BaseEvent",
     "Cancel",
+    "CatchUp",
     "Concurrency",
     "ConflictError",
     "Controller",
@@ -99,6 +102,7 @@ __all__ = [
     "Link",
     "LinkError",
     "NotFoundError",
+    "Overlap",
     "Page",
     "Priority",
     "Queue",
@@ -107,6 +111,7 @@ __all__ = [
     "Rate",
     "Repository",
     "Retry",
+    "ScheduledJob",
     "Secret",
     "Settings",
     "Snooze",
@@ -114,6 +119,7 @@ __all__ = [
     "Unique",
     "User",
     "acting_as",
+    "cron",
     "job",
     "on",
     "where",
@@ -123,6 +129,7 @@ _HOMES = {
     "Backoff": "framework_m.core.jobs.retry",
     "BaseEvent": "framework_m.core.events.envelope",
     "Cancel": "framework_m.core.jobs.control",
+    "CatchUp": "framework_m.core.doctypes.scheduled_job",
     "ConflictError": "framework_m.core.errors",
     "Concurrency": "framework_m.core.jobs.limits",
     "Controller": "framework_m.core.doctypes.controller",
@@ -156,6 +163,7 @@ _HOMES = {
     "Link": "framework_m.core.doctypes.fields",
     "LinkError": "framework_m.core.errors",
     "NotFoundError": "framework_m.core.errors",
+    "Overlap": "framework_m.core.doctypes.scheduled_job",
     "Page": "framework_m.core.interfaces.repository",
     "Priority": "framework_m.core.jobs.priority",
     "Queue": "framework_m.core.doctypes.queue",
@@ -164,6 +172,7 @@ _HOMES = {
     "Rate": "framework_m.core.jobs.limits",
     "Repository": "framework_m.core.interfaces.repository",
     "Retry": "framework_m.core.jobs.control",
+    "ScheduledJob": "framework_m.core.doctypes.scheduled_job",
     "Secret": "framework_m.core.doctypes.fields",
     "Settings": "framework_m.settings",
     "Snooze": "framework_m.core.jobs.control",
@@ -171,6 +180,7 @@ _HOMES = {
     "Unique": "framework_m.core.jobs.unique",
     "User": "framework_m.core.identity",
     "acting_as": "framework_m.core.identity",
+    "cron": "framework_m.core.scheduling.declared",
     "job": "framework_m.core.jobs.decorator",
     "on": "framework_m.core.events.subscriptions",
     "where": "framework_m.core.interfaces.filters",

@@ -7,16 +7,12 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from framework_m.contents import Contents
 from framework_m.core.discovery import home_of
 from framework_m.core.doctypes.base import DocType
-from framework_m.core.doctypes.built_in import BUILT_IN
-from framework_m.core.doctypes.registry import DocTypeRegistry
 from framework_m.core.errors import ConfigurationError
-from framework_m.core.events.registry import HandlerRegistry
 from framework_m.core.interfaces.application import Check, WebOptions
-from framework_m.core.jobs.built_in import BUILT_IN as BUILT_IN_JOBS
 from framework_m.core.jobs.queue_order import WantedQueues, order_of
-from framework_m.core.jobs.registry import JobRegistry
 from framework_m.settings import MADE_INTO_PARTS, Settings
 
 if TYPE_CHECKING:
@@ -29,16 +25,21 @@ if TYPE_CHECKING:
     from framework_m.adapters.jobs.broker import JobBroker
     from framework_m.bootstrap import Ports
     from framework_m.core.access.gate import Gate
+    from framework_m.core.doctypes.registry import DocTypeRegistry
+    from framework_m.core.doctypes.scheduled_job import ScheduledJob
+    from framework_m.core.events.registry import HandlerRegistry
     from framework_m.core.events.service import Events
     from framework_m.core.identity import User
     from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
-    from framework_m.core.jobs.function import JobCall
+    from framework_m.core.jobs.function import JobCall, JobFunction
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.queues import Queues
+    from framework_m.core.jobs.registry import JobRegistry
     from framework_m.core.jobs.retention import Retention
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.jobs.workers import Workers
+    from framework_m.core.scheduling.schedules import Schedules
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
@@ -69,9 +70,7 @@ class FrameworkM:
         self.modules = tuple(modules)
         self._settings = settings
         self._engine = engine
-        self._registry: JobRegistry | None = None
-        self._doctypes: DocTypeRegistry | None = None
-        self._handlers: HandlerRegistry | None = None
+        self._contents: Contents | None = None
         self._broker: JobBroker | None = None
         self._ports: Ports | None = None
         self._openings = 0
@@ -104,37 +103,37 @@ class FrameworkM:
         """
         if self._ports is not None:
             raise ConfigurationError("the application is open already: it cannot be isolated")
-        before, made = (self._settings, self._engine), (self._registry, self._handlers, self._asgi)
+        before, made = (self._settings, self._engine), (self._contents, self._asgi)
         given = {} if self._settings is None else dict(self._settings)
         self._settings, self._engine = Settings(**{**given, **changes}), None
         if is_anew := not changes.keys().isdisjoint(MADE_INTO_PARTS):
-            self._registry = self._handlers = self._asgi = None
+            self._contents = self._asgi = None
         try:
             yield
         finally:
             self._settings, self._engine = before
             if is_anew:
-                self._registry, self._handlers, self._asgi = made
+                self._contents, self._asgi = made
+
+    @property
+    def contents(self) -> Contents:
+        """What its modules hold; they are imported at first use of a part.
+
+        Every part raises ConfigurationError: a module does not import, what it has is wrong.
+        """
+        if self._contents is None:
+            self._contents = Contents(self.modules, self.settings)
+        return self._contents
 
     @property
     def registry(self) -> JobRegistry:
-        """The job functions, the framework's own among them.
-
-        The modules are imported at first use.
-
-        Raises ConfigurationError (a module does not import, two functions have one name).
-        """
-        if self._registry is None:
-            registry = JobRegistry(
-                default_retries=self.settings.job_retries,
-                default_timeout=self.settings.job_timeout,
-                built_in=BUILT_IN_JOBS,
-            )
-            registry.discover(self.modules)
-            if self._broker is not None or "taskiq" in sys.modules:
-                self.broker.adopt(registry)  # without taskiq, nothing was decorated with it
-            self._registry = registry
-        return self._registry
+        """The job functions, the framework's own among them."""
+        contents, registry = self.contents, self.contents.jobs
+        # Without taskiq, nothing was decorated with it.
+        if not contents.is_adopted and (self._broker is not None or "taskiq" in sys.modules):
+            contents.is_adopted = True
+            self.broker.adopt(registry)
+        return registry
 
     @property
     def broker(self) -> JobBroker:
@@ -147,8 +146,8 @@ class FrameworkM:
             from framework_m.bootstrap import application_broker  # noqa: PLC0415 - loads taskiq
 
             self._broker = application_broker(self)
-            if self._registry is not None:
-                self._broker.adopt(self._registry)
+            if self._contents is not None and self._contents.has_jobs:
+                _ = self.registry  # which has them know each other
         return self._broker
 
     @property
@@ -158,32 +157,13 @@ class FrameworkM:
 
     @property
     def doctypes(self) -> DocTypeRegistry:
-        """The DocTypes and their controllers, the framework's own among them.
-
-        The modules are imported at first use.
-
-        Raises ConfigurationError (a module does not import, a DocType is wrong or there twice).
-        """
-        if self._doctypes is None:
-            doctypes = DocTypeRegistry(BUILT_IN)
-            doctypes.discover(self.modules)
-            self._doctypes = doctypes
-        return self._doctypes
+        """The DocTypes and their controllers, the framework's own among them."""
+        return self.contents.doctypes
 
     @property
     def handlers(self) -> HandlerRegistry:
-        """The event handlers; the modules are imported at first use.
-
-        Raises ConfigurationError (a module does not import, a handler is wrong).
-        """
-        if self._handlers is None:
-            handlers = HandlerRegistry(
-                default_retries=self.settings.event_retries,
-                default_concurrency=self.settings.event_concurrency,
-            )
-            handlers.discover(self.modules)
-            self._handlers = handlers
-        return self._handlers
+        """The event handlers."""
+        return self.contents.handlers
 
     @property
     def ports(self) -> Ports:
@@ -216,6 +196,11 @@ class FrameworkM:
     def web_options(self) -> WebOptions:
         """How it is served: the settings that are about HTTP."""
         return self.settings.web_options
+
+    @property
+    def schedules(self) -> Schedules:
+        """Look at schedules, pause them, run them now, and see what became of them."""
+        return self.ports.schedules
 
     @property
     def access(self) -> Gate:
@@ -255,13 +240,13 @@ class FrameworkM:
             from framework_m.bootstrap import bootstrap  # noqa: PLC0415 - loads the vendors
 
             self.broker.require_fit()
+            _ = self.registry  # what the broker knows, too, is among its functions then
             self._ports = bootstrap(
                 self.settings,
-                self.registry,
-                self.doctypes,
-                self.handlers,
+                self.contents,
                 home_of(self.modules),
                 self.broker,
+                modules=self.modules,
                 engine=self._engine,
             )
             for job in self.registry:
@@ -287,6 +272,12 @@ class FrameworkM:
     async def enqueue_many(self, calls: Iterable[JobCall[Any]]) -> Sequence[JobHandle[Any]]:
         """Ask for many runs at once, of any functions: `app.jobs.enqueue_many`."""
         return await self.jobs.enqueue_many(calls)
+
+    async def schedule(
+        self, job: JobFunction[..., Any] | str, cron: str, **options: Any
+    ) -> ScheduledJob:
+        """Have a job enqueued at its times: `app.schedules.schedule`."""
+        return await self.schedules.schedule(job, cron, **options)
 
     async def publish(self, event: BaseModel, topic: str | None = None) -> None:
         """Publish an event, in the transaction of the context or on its own: `app.events`."""

@@ -35,6 +35,7 @@ MADE_INTO_PARTS = frozenset(
         *("job_retries", "job_timeout", "event_retries", "event_concurrency"),
         *("body_limit", "cors_origins", "allowed_hosts"),
         *("sign_in_limit", "enqueue_limit", "longest_wait"),
+        "schedule_floor",
     )
 )
 """What registries and the web application are made of, which outlive an opening."""
@@ -159,6 +160,18 @@ class Settings(BaseSettings):
     )
     keep_cancelled_days: KeepDays = Field(
         7, description="How long cancelled jobs are kept after their end, or forever."
+    )
+    keep_schedule_days: KeepDays = Field(
+        30, description="How long it is kept what became of schedules' due times, or forever."
+    )
+    schedule_floor: PositiveSeconds = Field(
+        1, description="The least time between two due times that a schedule may have."
+    )
+    schedule_grace: PositiveSeconds = Field(
+        10, description="How late a due time may be that needs no catching up."
+    )
+    own_schedules: bool = Field(
+        True, description="Whether the framework's own schedules are there: the pruning of jobs."
     )
     queues: str | None = Field(
         None,

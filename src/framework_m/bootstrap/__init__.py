@@ -9,7 +9,7 @@ Invariants: a process loads only what its backend needs.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framework_m.adapters.access.jwt_tokens import Expected, reader
 from framework_m.adapters.db.api_key_store import DatabaseApiKeyStore
@@ -31,11 +31,13 @@ from framework_m.adapters.events.choice import OverNats, choose
 from framework_m.adapters.jobs.broker import BrokerHost, JobBroker
 from framework_m.adapters.jobs.database import notify_channel
 from framework_m.bootstrap.ports import Ports
+from framework_m.bootstrap.scheduling import scheduling
 from framework_m.bootstrap.transport import shown_nats, stream_limits, transport
 from framework_m.core import clock
 from framework_m.core.access.api_keys import ApiKeys
 from framework_m.core.access.gate import Gate
 from framework_m.core.doctypes.queue import Queue
+from framework_m.core.doctypes.scheduled_job import ScheduledJob
 from framework_m.core.events.hosting import HandlerHost
 from framework_m.core.events.service import Events
 from framework_m.core.jobs.limits import Limits
@@ -45,9 +47,13 @@ from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
+from framework_m.core.scheduling.declared import FRAMEWORK
+from framework_m.core.scheduling.schedules import Schedules
+from framework_m.core.scheduling.upkeep import Upkeep
 from framework_m.settings import Backend, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from litestar import Litestar
@@ -55,10 +61,10 @@ if TYPE_CHECKING:
 
     from framework_m.adapters.events.choice import EventPorts
     from framework_m.adapters.nats.connection import NatsConnection
-    from framework_m.core.doctypes.registry import DocTypeRegistry
-    from framework_m.core.events.registry import HandlerRegistry
-    from framework_m.core.interfaces.application import ApplicationProtocol
-    from framework_m.core.jobs.registry import JobRegistry
+    from framework_m.core.doctypes.base import DocType
+    from framework_m.core.interfaces.application import ApplicationProtocol, ContentsProtocol
+    from framework_m.core.interfaces.record_keeper import RecordKeeper
+    from framework_m.core.scheduling.declared import Declaration
 
 __all__ = ["Ports", "application_broker", "asgi", "bootstrap", "safe_url", "shown_nats"]
 
@@ -68,19 +74,20 @@ _RESERVED_CONNECTIONS = 3
 
 def bootstrap(
     settings: Settings,
-    registry: JobRegistry,
-    doctypes: DocTypeRegistry,
-    handlers: HandlerRegistry,
+    contents: ContentsProtocol,
     home: Path,
     broker: JobBroker,
     *,
+    modules: Sequence[str] = (),
     engine: AsyncEngine | None = None,
 ) -> Ports:
     """Choose and wire the adapters. Connects to nothing yet.
 
+    contents: what the application's modules hold.
     broker: the application's own, which outlives the ports.
     engine: one that the application has already, instead of one of our own.
     """
+    registry = contents.jobs
     database = _database(settings, engine)
     reserved = database.reserved(_RESERVED_CONNECTIONS)
     queue_store = DatabaseQueueStore(database, reserved)
@@ -92,14 +99,17 @@ def bootstrap(
     store.tell_ready = relay.publish
     units = UnitsOfWork(database)
     jobs = Jobs(registry, store, units, relay)
-    tables = Tables(doctypes, Cipher(settings.secret_keys))
+    tables = Tables(contents.doctypes, Cipher(settings.secret_keys))
     bus = _events(settings, reserved, way.nats)
-    handler_host = HandlerHost(handlers, bus.bus, EventInbox(database))
+    handler_host = HandlerHost(contents.handlers, bus.bus, EventInbox(database))
     event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
     events = _events_service(settings, bus, units, event_relay)
-    repositories = DocumentRepositories(
-        database, tables, units, jobs, events, keepers={Queue: QueueKeeper(queue_states)}
-    )
+    scheduled = scheduling(settings, contents.settling, database, reserved, jobs, broker, way.nats)
+    keepers: Mapping[type[DocType], RecordKeeper[Any]] = {
+        Queue: QueueKeeper(queue_states),
+        ScheduledJob: scheduled.keeper,
+    }
+    repositories = DocumentRepositories(database, tables, units, jobs, events, keepers=keepers)
     replays = DatabaseReplayStore(database, units)
     ports = Ports(
         settings=settings,
@@ -115,6 +125,10 @@ def bootstrap(
         queues=Queues(queue_store, units, repositories, registry),
         queue_states=queue_states,
         worker_store=DatabaseWorkerStore(database, reserved),
+        schedules=Schedules(scheduled.store, units, repositories, jobs, contents.settling),
+        schedule_store=scheduled.store,
+        scheduler=scheduled.scheduler,
+        upkeep=Upkeep(_declared(settings, contents), modules, units, repositories),
         nats=way.nats,
         tables=tables,
         repositories=repositories,
@@ -152,6 +166,14 @@ def _job_store(
     rows_are_messages = settings.effective_backend is Backend.DATABASE
     channel = notify_channel(settings.database_schema) if rows_are_messages else None
     return JobLogStore(database, reserved=reserved, notify_channel=channel, limits=limits)
+
+
+def _declared(settings: Settings, contents: ContentsProtocol) -> Mapping[str, Declaration]:
+    return {
+        name: declaration
+        for name, declaration in contents.schedules.items()
+        if settings.own_schedules or declaration.module != FRAMEWORK
+    }
 
 
 def _access(settings: Settings, database: Database) -> Gate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -35,6 +36,8 @@ from framework_m.core.jobs.workers import Workers
 from framework_m.core.outage import Outage, every
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
+from framework_m.core.scheduling.schedules import Schedules
+from framework_m.core.scheduling.upkeep import Upkeep
 from framework_m.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,11 +52,14 @@ if TYPE_CHECKING:
     from framework_m.adapters.jobs.jetstream_broker import JetStreamBroker
     from framework_m.adapters.nats.connection import NatsConnection
     from framework_m.adapters.nats.streams import StreamReport
+    from framework_m.adapters.scheduling.jetstream_scheduler import JetStreamScheduler
     from framework_m.core.identity import User
     from framework_m.core.interfaces.job_queue import JobQueueProtocol
     from framework_m.core.interfaces.job_store import JobStore
     from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
+    from framework_m.core.interfaces.schedule_store import ScheduleStore
+    from framework_m.core.interfaces.scheduler import SchedulerProtocol
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.interfaces.worker_store import WorkerStore
     from framework_m.core.jobs.handle import JobHandle
@@ -61,6 +67,7 @@ if TYPE_CHECKING:
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
+logger = logging.getLogger(__name__)
 
 _PRUNED_AT_ONCE = 1000
 _PRUNING_INTERVAL = 60.0
@@ -88,6 +95,10 @@ class Ports:
     queues: Queues
     queue_states: QueueStates
     worker_store: WorkerStore
+    schedules: Schedules
+    schedule_store: ScheduleStore
+    scheduler: SchedulerProtocol
+    upkeep: Upkeep
     nats: NatsConnection | None
     tables: Tables
     repositories: DocumentRepositories
@@ -138,16 +149,27 @@ class Ports:
 
     @contextlib.asynccontextmanager
     async def handling(self, drained: asyncio.Event) -> AsyncIterator[None]:
-        """What a worker does for events, until it is drained."""
+        """What a worker does for events and schedules, until it is drained."""
         async with contextlib.AsyncExitStack() as handling:
             await handling.enter_async_context(self.handlers.broadcasts())
             await handling.enter_async_context(self.handlers.groups())
+            await handling.enter_async_context(self._scheduling())
             leaving = asyncio.create_task(_close_on(drained, handling), name="event handlers")
             try:
                 yield
             finally:
                 drained.set()
                 await leaving
+
+    @contextlib.asynccontextmanager
+    async def _scheduling(self) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        running = asyncio.create_task(self.scheduler.run(stop), name="scheduler")
+        try:
+            yield
+        finally:
+            stop.set()
+            await running
 
     @contextlib.asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
@@ -170,10 +192,25 @@ class Ports:
         await self.wait_until_ready(stop)
         interval = self.settings.sweep_interval
         await asyncio.gather(
+            self.declare(stop),
             every(interval, self.relay.sweep, stop, who="relay"),
             every(interval, self.event_relay.sweep, stop, who="event relay"),
             every(_PRUNING_INTERVAL, self.prune_events, stop, who="pruning of events"),
         )
+
+    async def declare(self, stop: asyncio.Event) -> None:
+        """Bring the records of declared schedules up to the code, once, through outages."""
+        outage = Outage("declared schedules")
+        while not stop.is_set():
+            try:
+                await self.upkeep.declare()
+            except UnavailableError as error:
+                await outage.wait(error, stop)
+                continue
+            except Exception:
+                logger.exception("the schedules that code declares were not saved")
+            outage.over()
+            return
 
     async def start(self) -> None:
         await self.job_queue.start()
@@ -239,7 +276,12 @@ class Ports:
         if self.job_streams is None:
             return []
         bus = cast("NatsEventBusAdapter", self.events.bus)
-        return [*await self.job_streams.report_streams(), await bus.report_stream()]
+        scheduler = cast("JetStreamScheduler", self.scheduler)
+        return [
+            *await self.job_streams.report_streams(),
+            await scheduler.report_stream(),
+            await bus.report_stream(),
+        ]
 
     @contextlib.asynccontextmanager
     async def worker(self, order: QueueOrder | None = None) -> AsyncIterator[None]:
@@ -264,7 +306,7 @@ class Ports:
             return await run_worker(ports, stop, order, name=name, until=until, drained=drained)
 
     def emptiness(self) -> Emptiness:
-        return Emptiness(self.job_store, self.event_relay, self.handlers)
+        return Emptiness(self.job_store, self.event_relay, self.handlers, self.schedule_store)
 
     async def is_empty(self, order: QueueOrder | None = None) -> bool:
         """Whether nothing is left to do for a worker that would start now."""

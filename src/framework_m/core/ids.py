@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 _VERSION_7 = 0x7 << 76
 _VARIANT_RFC = 0b10 << 62
 _COUNTER_BITS = 12
+_TAIL = (1 << 62) - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Monotonic:
@@ -37,10 +41,30 @@ def uuid7() -> str:
     """A new UUIDv7 as text; greater than every one this process made before."""
     moment = _monotonic.next()
     milliseconds, counter = moment >> _COUNTER_BITS, moment & ((1 << _COUNTER_BITS) - 1)
-    tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
-    value = (milliseconds & ((1 << 48) - 1)) << 80 | _VERSION_7 | counter << 64
+    return _text(milliseconds, counter, int.from_bytes(os.urandom(8)))
+
+
+def uuid7_of(moment: datetime, seed: str) -> str:
+    """The one UUIDv7 of this time, to the millisecond, whose random bits are those of a seed.
+
+    The first 74 bits of the seed's SHA-256: whoever asks for it, in whichever process, gets the
+    same.
+    """
+    digest = hashlib.sha256(seed.encode()).digest()
+    milliseconds = round((moment - _EPOCH) / timedelta(milliseconds=1))
+    counter = int.from_bytes(digest[8:10]) & ((1 << _COUNTER_BITS) - 1)
+    return _text(milliseconds, counter, int.from_bytes(digest[:8]))
+
+
+def time_of(job_id: str) -> datetime:
+    """When a UUIDv7 was made, or, of a schedule's job, when that was due; in UTC."""
+    return _EPOCH + timedelta(milliseconds=uuid.UUID(job_id).int >> 80)
+
+
+def _text(milliseconds: int, rand_a: int, rand_b: int) -> str:
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | _VERSION_7 | rand_a << 64
     # Not by way of uuid.UUID, which costs as much as all the rest.
-    text = f"{value | _VARIANT_RFC | tail:032x}"
+    text = f"{value | _VARIANT_RFC | rand_b & _TAIL:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

@@ -16,7 +16,7 @@ from framework_m.core.jobs.states import JobStatus
 from framework_m.testing.clock import MovableClock
 from framework_m.testing.errors import JobsFailedError
 from framework_m.testing.expectations import Expectation, complaint
-from framework_m.testing.schema import ALL_QUEUES, checked, make_database, settings
+from framework_m.testing.schema import UNLESS_SAID, checked, make_database, settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -62,12 +62,13 @@ class Kit:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="framework_m_")))
             await make_database(self.app, folder)
             stack.enter_context(
-                self.app.isolated(**{**ALL_QUEUES, **self._settings, **settings(folder)})
+                self.app.isolated(**{**UNLESS_SAID, **self._settings, **settings(folder)})
             )
             if isinstance(others := clock.moved(), MovableClock):
                 self.clock = others  # it is the same time in all applications of a process
             stack.enter_context(clock.in_use(self.clock))
             await stack.enter_async_context(self.app)
+            await self.app.ports.upkeep.declare()
             self.app.ports.database.after_commit = self._committed
             self._stack = stack.pop_all()
         return self

@@ -28,8 +28,10 @@ def settings(folder: Path) -> dict[str, Any]:
     }
 
 
-ALL_QUEUES: Mapping[str, Any] = {"queues": None, "strict_queues": False}
-"""What is drained, unless a test says otherwise: not what the environment lets workers serve."""
+UNLESS_SAID: Mapping[str, Any] = {"queues": None, "strict_queues": False, "own_schedules": False}
+"""Unless a test says otherwise, all queues are drained, whatever the environment lets workers
+serve; and nothing is due but what the application has.
+"""
 
 
 def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:

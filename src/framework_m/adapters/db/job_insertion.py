@@ -160,7 +160,7 @@ def _key(job: NewJob) -> str:
 def _kind(job: NewJob) -> str:
     if job.delay is not None:
         return _DELAYED
-    return _AT_ONCE if job.due_at is None else _LATER
+    return _AT_ONCE if job.due_at is job.ready_since is None else _LATER
 
 
 def _row(job: NewJob) -> dict[str, Any]:
@@ -169,8 +169,10 @@ def _row(job: NewJob) -> dict[str, Any]:
         later = {"delay": job.delay.total_seconds()}
     elif job.due_at is not None:
         later = {"due_at": job.due_at}
+    since = {} if job.ready_since is None else {"due_at": job.ready_since}
     return {
         **later,
+        **since,
         "name": job.job_id,
         "job_name": job.job_name,
         "queue": job.queue,
@@ -185,6 +187,7 @@ def _row(job: NewJob) -> dict[str, Any]:
         "trace_context": job.cause.trace_context,
         "tags": json.dumps(job.tags) if job.tags else None,
         "retry_of": job.retry_of,
+        "schedule": job.schedule,
         "gates": json.dumps(job.gates) if job.gates else None,
         "blocked_on": job.blocked_on,
     }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _row = job_log.c
 _tag = job_tag.c
 _later_run = job_log.alias("later_run")
-_EQUAL = ("status", "job_name", "queue", "user_id", "parent_id")
+_EQUAL = ("status", "job_name", "queue", "user_id", "parent_id", "schedule")
 _TAGGED = job_log.join(job_tag, _tag.job_id == _row.name)
 CUSTOM_PLANS = select(func.set_config("plan_cache_mode", "force_custom_plan", True))
 """PostgreSQL: until the end of the transaction, plan for the values at hand.

@@ -69,6 +69,7 @@ _CLAIM_COLUMNS = (
     _row.gates,
     _row.unique_lock,
     _row.unique_states,
+    _row.schedule,
 )
 
 
@@ -294,7 +295,7 @@ def _claim(row: Any, gates: tuple[str, ...]) -> Claim:
     if row.user_id is not None:
         user = User(row.user_id, frozenset(_parsed(row.user_roles) or ()))
     cause = Cause(row.parent_id, row.correlation_id, row.trace_context)
-    return Claim(*(*row[:11], user, cause, gates))
+    return Claim(*(*row[:11], user, cause, gates, row.schedule))
 
 
 def undispatched(limit: int, older_than: float) -> Select[Any]:

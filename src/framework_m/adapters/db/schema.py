@@ -74,6 +74,8 @@ class statement_now(FunctionElement[datetime]):  # noqa: N801 - the same
 
 @compiles(statement_now, "postgresql")
 def _statement_now_postgresql(element: statement_now, compiler: Any, **options: Any) -> str:
+    if not element.clauses.clauses:
+        return "statement_timestamp()"
     shift = compiler.process(element.clauses, **options)
     return f"(statement_timestamp() + make_interval(secs => {shift}))"
 
@@ -207,6 +209,21 @@ Index(
     *_newest,
     postgresql_where=_of_family,
     sqlite_where=_of_family,
+)
+_of_schedule = job_log.c.schedule.is_not(None)
+Index(
+    "ix_job_log_schedule",
+    job_log.c.schedule,
+    *_newest,
+    postgresql_where=_of_schedule,
+    sqlite_where=_of_schedule,
+)
+_unfinished_of_schedule = and_(_of_schedule, job_log.c.completed_at.is_(None))
+Index(
+    "ix_job_log_schedule_unfinished",
+    job_log.c.schedule,
+    postgresql_where=_unfinished_of_schedule,
+    sqlite_where=_unfinished_of_schedule,
 )
 _again = job_log.c.retry_of.is_not(None)
 Index("ix_job_log_retry_of", job_log.c.retry_of, postgresql_where=_again, sqlite_where=_again)

@@ -142,11 +142,7 @@ class JetStreamBroker(PullBasedJetStreamBroker):
         reports = []
         for spec in (self._jobs, self._parked):
             drift = await self._ensure_stream(spec)
-            reports.append(
-                streams.StreamReport(
-                    spec.name, spec.subjects, spec.retention, spec.purpose, tuple(drift)
-                )
-            )
+            reports.append(streams.report(spec, drift))
         return reports
 
     async def idle(self, queue: str) -> bool:

@@ -88,6 +88,15 @@ def jobs_stream(prefix: str) -> StreamSpec:
     )
 
 
+def schedules_stream(prefix: str) -> StreamSpec:
+    return StreamSpec(
+        name=f"{prefix}_schedules",
+        subjects=(f"{prefix}.schedules.>",),
+        purpose="The next due time of each schedule: names only, the records are in the database.",
+        is_work_queue=True,
+    )
+
+
 def events_stream(prefix: str, max_age: float) -> StreamSpec:
     return StreamSpec(
         name=f"{prefix}_events",
@@ -107,6 +116,10 @@ def parked_stream(prefix: str) -> StreamSpec:
         is_work_queue=False,
         max_age=30 * _DAY,
     )
+
+
+def report(spec: StreamSpec, drift: list[str]) -> StreamReport:
+    return StreamReport(spec.name, spec.subjects, spec.retention, spec.purpose, tuple(drift))
 
 
 _KEPT = (

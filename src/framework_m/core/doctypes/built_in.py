@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from framework_m.core.doctypes.queue import Queue
+from framework_m.core.doctypes.scheduled_job import ScheduledJob
 
 if TYPE_CHECKING:
     from framework_m.core.doctypes.base import DocType
 
-BUILT_IN: tuple[type[DocType], ...] = (Queue,)
+BUILT_IN: tuple[type[DocType], ...] = (Queue, ScheduledJob)

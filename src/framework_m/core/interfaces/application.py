@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from framework_m.core.doctypes.base import DocType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from framework_m.core.access.gate import Gate
     from framework_m.core.doctypes.registry import DocTypeRegistry
+    from framework_m.core.events.registry import HandlerRegistry
     from framework_m.core.events.service import Events
     from framework_m.core.identity import User
     from framework_m.core.interfaces.replays import ReplayStore
     from framework_m.core.interfaces.repository import Repository
     from framework_m.core.jobs.queues import Queues
+    from framework_m.core.jobs.registry import JobRegistry
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.jobs.workers import Workers
+    from framework_m.core.scheduling.declared import Declaration
+    from framework_m.core.scheduling.schedules import Schedules
+    from framework_m.core.scheduling.settling import Settling
     from framework_m.core.transaction import Transaction
 
 D = TypeVar("D", bound=DocType)
@@ -47,6 +52,33 @@ class WebOptions:
     enqueue_limit: int = 0
     longest_wait: float = 30
     """Seconds that a request may wait for its job."""
+
+
+class ContentsProtocol(Protocol):
+    """What an application's modules hold, the framework's own among it.
+
+    Each part imports the modules at first use, and raises ConfigurationError.
+    """
+
+    @property
+    def jobs(self) -> JobRegistry:
+        """The job functions."""
+
+    @property
+    def doctypes(self) -> DocTypeRegistry:
+        """The DocTypes and their controllers."""
+
+    @property
+    def handlers(self) -> HandlerRegistry:
+        """The event handlers."""
+
+    @property
+    def settling(self) -> Settling:
+        """What is checked of schedules."""
+
+    @property
+    def schedules(self) -> Mapping[str, Declaration]:
+        """The schedules that code declares, by name."""
 
 
 class ApplicationProtocol(Protocol):
@@ -85,6 +117,10 @@ class ApplicationProtocol(Protocol):
     @property
     def workers(self) -> Workers:
         """Its workers. Raises ConfigurationError while it is not open."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Its schedules. Raises ConfigurationError while it is not open."""
 
     @property
     def events(self) -> Events:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LONGEST_ID = 36
 _LONGEST_CURSOR = 300
 _TIMES = ("since", "until")
-_TEXTS = ("job_name", "queue", "user_id", "tag", "parent_id", "correlation_id")
+_TEXTS = ("job_name", "queue", "user_id", "tag", "parent_id", "correlation_id", "schedule")
 
 
 class JobFilters(TypedDict, total=False):
@@ -40,6 +40,8 @@ class JobFilters(TypedDict, total=False):
     """Enqueued before that; aware."""
     parent_id: str | None
     correlation_id: str | None
+    schedule: str | None
+    """The schedule that enqueued it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class JobFilter:
     until: datetime | None = None
     parent_id: str | None = None
     correlation_id: str | None = None
+    schedule: str | None = None
     limit: int = 50
     before: JobCursor | None = None
     """Only jobs beyond this place: the cursor of a page."""

@@ -46,6 +46,10 @@ class NewJob:
     """How long it waits from now, by the database's clock."""
     due_at: datetime | None = None
     """When it may run. Without either it may at once."""
+    ready_since: datetime | None = None
+    """It may at once, and was due then already: the time that it takes its turn by."""
+    schedule: str | None = None
+    """The schedule that enqueues it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class Claim:
     """Where the job comes from: its parent, its correlation id, its trace."""
     gates: tuple[str, ...] = ()
     """The limits whose places it takes while it runs."""
+    schedule: str | None = None
+    """The schedule that enqueued it."""
 
 
 @dataclass(frozen=True, slots=True)

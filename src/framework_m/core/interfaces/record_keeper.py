@@ -7,26 +7,26 @@ from typing import Protocol, TypeVar
 
 from framework_m.core.doctypes.base import DocType
 
-D = TypeVar("D", bound=DocType, contravariant=True)
+D_contra = TypeVar("D_contra", bound=DocType, contravariant=True)
 
 Change = Callable[[], Awaitable[None]]
 """What to do once a change has committed: it may only hasten what a sweep would do anyway."""
 
 
-class RecordKeeper(Protocol[D]):
+class RecordKeeper(Protocol[D_contra]):
     """Keeps one of the built-in DocTypes, by whatever way it is changed.
 
     Beside the controller that an application may have for it, which cannot do without.
     """
 
-    def prepare(self, document: D) -> None:
+    def prepare(self, document: D_contra) -> None:
         """Check and complete one that is about to be written. Raises InvalidDocumentError."""
 
-    def require_removable(self, document: D) -> None:
+    def require_removable(self, document: D_contra) -> None:
         """Raises DocumentStateError for one that has to stay."""
 
-    def changed(self, document: D) -> Change:
+    def changed(self, document: D_contra) -> Change:
         """What is to follow the commit, in this process, of one that is written."""
 
-    def removed(self, document: D) -> Change:
+    def removed(self, document: D_contra) -> Change:
         """The same of one that is gone."""

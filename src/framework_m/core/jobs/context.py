@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from framework_m.core.context import ServiceContext, Services
+from framework_m.core.ids import time_of
 from framework_m.core.interfaces.job_store import Claim, ProgressReport
 from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.run_log import RunLog
@@ -80,6 +81,19 @@ class JobContext(ServiceContext):
     @property
     def max_attempts(self) -> int:
         return self._claim.max_attempts
+
+    @property
+    def schedule(self) -> str | None:
+        """The name of the schedule that enqueued it."""
+        return self._claim.schedule
+
+    @property
+    def due_at(self) -> datetime | None:
+        """Of a schedule's job the due time that it is for, in UTC; the same in every attempt.
+
+        That of asking, where somebody has the schedule's job run at another time.
+        """
+        return None if self._claim.schedule is None else time_of(self._claim.job_id)
 
     @property
     def enqueued_at(self) -> datetime:

@@ -64,6 +64,8 @@ def job(
     discard_on: type[BaseException] | Errors = (),
     http: bool = False,
     roles: Iterable[str] = (),
+    cron: str | None = None,
+    timezone: str = "UTC",
 ) -> _Decorator: ...
 def job(
     function: Callable[..., Any] | None = None,
@@ -82,6 +84,8 @@ def job(
     discard_on: type[BaseException] | Errors = (),
     http: bool = False,
     roles: Iterable[str] = (),
+    cron: str | None = None,
+    timezone: str = "UTC",
 ) -> Any:
     """Mark a function as a job function, bare or with options.
 
@@ -109,6 +113,8 @@ def job(
         address, a document that is gone, a refused login.
     http: whether it may be asked for over HTTP; functions that do not say so are unknown there.
     roles: who may do that, beside the role System Manager.
+    cron: when a schedule enqueues it, without arguments: "0 9 * * 1-5"; see `cron` for more.
+    timezone: the IANA name of the zone that this goes by.
 
     Raises ConfigurationError for options that make no sense.
     """
@@ -125,6 +131,8 @@ def job(
         discard_on=_errors(discard_on),
         http=http,
         roles=_roles(roles),
+        cron=cron,
+        timezone=timezone,
     )
     decorator = _Decorator(name, options.checked())
     return decorator if function is None else decorator(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.events.hosting import HandlerHost
     from framework_m.core.interfaces.job_store import JobStore
+    from framework_m.core.interfaces.schedule_store import ScheduleStore
     from framework_m.core.jobs.gates import GateOpener
     from framework_m.core.jobs.parking import Unparker
     from framework_m.core.outbox.event_relay import EventRelay
@@ -17,13 +19,21 @@ if TYPE_CHECKING:
 class Emptiness:
     """Looks at what is stored, never at messages: these may lag behind their rows.
 
-    Left to do are jobs that are due in queues that are not paused, those that this worker runs,
-    committed events that are not on the bus yet, and events that the application's groups have to
-    handle now. What waits for its time does not count: scheduled jobs, retries, a rate limit.
+    Left to do are schedules that are due, jobs that are due in queues that are not paused, those
+    that this worker runs, committed events that are not on the bus yet, and events that the
+    application's groups have to handle now. What waits for its time does not count: scheduled
+    jobs, retries, a rate limit.
     """
 
-    def __init__(self, store: JobStore, relay: EventRelay, handlers: HandlerHost) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        relay: EventRelay,
+        handlers: HandlerHost,
+        schedules: ScheduleStore,
+    ) -> None:
         self._store = store
+        self._schedules = schedules
         self._relay = relay
         self._handlers = handlers
 
@@ -52,7 +62,8 @@ class Emptiness:
 
     async def _seems_empty(self, queues: Sequence[str], worker: str) -> bool:
         return not (
-            await self._store.has_work(queues, worker)
+            await self._schedules.pending(timedelta(), 1)
+            or await self._store.has_work(queues, worker)
             or await self._has_room()
             or await self._relay.is_behind()
             or await self._handlers.have_work()

@@ -44,6 +44,10 @@ class JobOptions:
     """Whether it may be asked for over HTTP."""
     roles: frozenset[str] = frozenset()
     """Who may, beside System Manager."""
+    cron: str | None = None
+    """When a schedule of its own enqueues it."""
+    timezone: str = "UTC"
+    """What that goes by."""
 
     def checked(self) -> JobOptions:
         """Itself. Raises ConfigurationError if the options make no sense."""

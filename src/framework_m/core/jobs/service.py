@@ -80,7 +80,7 @@ class Jobs:
 
     async def enqueue_many(self, calls: Iterable[JobCall[R]]) -> Sequence[JobHandle[R]]:
         """Ask for many runs, of any functions, all or none of them."""
-        return await self._insert([self._new(call) for call in calls])
+        return await self._insert([self.new_job(call) for call in calls])
 
     async def enqueue_in(
         self,
@@ -97,11 +97,11 @@ class Jobs:
         self, unit: UnitOfWorkProtocol, calls: Iterable[JobCall[R]]
     ) -> Sequence[JobHandle[R]]:
         """The same for many runs."""
-        return await self._insert_in(unit, [self._new(call) for call in calls])
+        return await self.insert_in(unit, [self.new_job(call) for call in calls])
 
     async def enqueue_as(self, call: JobCall[Any], job_id: str) -> JobHandle[Any]:
         """Ask for a run under an id that was chosen elsewhere."""
-        [handle] = await self._insert([self._new(call, job_id)])
+        [handle] = await self._insert([self.new_job(call, job_id)])
         return handle
 
     def function(self, name: str) -> JobRequest[..., Any]:
@@ -217,7 +217,7 @@ class Jobs:
                 may_run(job.job_name)
             return self._again(job)
 
-        act = retrying(self._store, again, self._insert_in)
+        act = retrying(self._store, again, self.insert_in)
         return await in_batches(self._store, self._unit, wanted, JobScope.RETRYABLE, act)
 
     async def delete_many(
@@ -250,7 +250,11 @@ class Jobs:
         known = self.registry.find(job.job_name)
         return known.arguments.load_result(job.result) if known else job.result
 
-    def _new(self, call: JobCall[Any], job_id: str | None = None) -> NewJob:
+    def new_job(self, call: JobCall[Any], job_id: str | None = None) -> NewJob:
+        """What a call asks for, checked, and not asked for yet.
+
+        Raises UnknownJobError, ArgumentError.
+        """
         job = self.registry.get(call.job_name)
         args = job.arguments.dump(job.arguments.bind(call.args, call.kwargs))
         options, cause, own_id = call.options, current_cause(), job_id or uuid7()
@@ -314,11 +318,12 @@ class Jobs:
         if not jobs:
             return []
         async with self._unit() as unit:
-            return await self._insert_in(unit, jobs)
+            return await self.insert_in(unit, jobs)
 
-    async def _insert_in(
+    async def insert_in(
         self, unit: UnitOfWorkProtocol, jobs: Sequence[NewJob]
     ) -> Sequence[JobHandle[Any]]:
+        """Ask for jobs of `new_job`, in this transaction."""
         if not jobs:
             return []
         jobs = lined_up(jobs, self._limits)

@@ -1,0 +1,223 @@
+"""JetStreamScheduler: each schedule has one message waiting in the server for its next due time.
+
+The server delivers it then (NATS ADR-51), to whichever worker asks first; who fires it puts the
+next one in its place before it is acknowledged. No process keeps time. What is lost on the way, a
+message or a whole stream, is noticed by a look at the records, which decide anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig
+
+from framework_m.adapters.nats import streams
+from framework_m.adapters.nats.publisher import Outgoing, Publisher
+from framework_m.adapters.nats.puller import Puller
+from framework_m.adapters.scheduling.taskiq_scheduler import RecordScheduler
+from framework_m.core.errors import NatsUnavailableError, UnavailableError
+from framework_m.core.outage import Outage
+from framework_m.core.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from nats.aio.msg import Msg
+    from taskiq import AsyncBroker
+
+    from framework_m.adapters.nats.connection import NatsConnection
+    from framework_m.core.interfaces.schedule_store import Due, ScheduleStore
+    from framework_m.core.scheduling.firing import Fire, Round
+
+logger = logging.getLogger(__name__)
+
+_CONSUMER = "schedules"
+_AT_ONCE = 100
+_PATIENCE = 5.0
+_ACK_WAIT = 5.0
+"""Seconds until a message goes to another worker; the look at the records is sooner."""
+_MAX_ACK_PENDING = 10_000
+_BUSY = 0.25
+_LATE = timedelta(seconds=1)
+"""How long a due time is left to its message."""
+
+
+class JetStreamScheduler:
+    """The Scheduler port on a work-queue stream of its own."""
+
+    def __init__(
+        self,
+        connection: NatsConnection,
+        prefix: str,
+        limits: streams.StreamLimits,
+        store: ScheduleStore,
+        fire: Fire,
+        broker: AsyncBroker,
+    ) -> None:
+        self._connection = connection
+        self._prefix = prefix
+        self._limits = limits
+        self._fire = fire
+        self._stream = streams.schedules_stream(prefix)
+        self._publisher = Publisher(connection)
+        self._mender = RecordScheduler(broker, store, fire, late=_LATE, fired=self._mended)
+        self._wakeup = Wakeup()
+        self._puller = Puller(connection, self._stream.name, _CONSUMER, self._wakeup.call)
+        self._is_ensured = False
+        self._ensuring = asyncio.Lock()
+        connection.on_reconnect(self._reconnected)
+
+    async def arm(self, due: Sequence[Due]) -> None:
+        if not due:
+            return
+        await self._ensure()
+        try:
+            await self._publisher.publish([self._message(it) for it in due])
+        except NatsUnavailableError:
+            self._is_ensured = False  # perhaps the stream is gone
+            raise
+
+    async def disarm(self, schedules: Collection[str]) -> None:
+        await self._ensure()
+        jetstream = self._connection.jetstream
+        try:
+            for schedule in schedules:
+                await jetstream.purge_stream(self._stream.name, subject=self._subject(schedule))
+        except (NatsError, OSError, TimeoutError) as error:
+            raise NatsUnavailableError(str(error) or type(error).__name__) from error
+
+    async def run(self, stop: asyncio.Event) -> None:
+        taking = self._take_until(stop), self._interrupt_on(stop), self._mender.run(stop)
+        await asyncio.gather(*taking)
+        for message in await self._puller.close():
+            await _say(message.nak())
+
+    async def report_stream(self) -> streams.StreamReport:
+        """See to the stream, and tell of it. Raises NatsUnavailableError."""
+        await self._connection.open()
+        drift = await streams.ensure(self._connection.jetstream, self._stream, self._limits)
+        return streams.report(self._stream, drift)
+
+    async def _take_until(self, stop: asyncio.Event) -> None:
+        outage = Outage("schedules over NATS")
+        while not stop.is_set():
+            seen = self._wakeup.calls
+            try:
+                messages = await self._messages()
+                await self._handle(messages)
+            except UnavailableError as error:
+                await outage.wait(error, stop)
+                continue
+            except Exception as error:
+                logger.exception("firing schedules failed; it goes on")
+                await outage.wait(error, stop)
+                continue
+            outage.over()
+            if not messages:
+                await self._wakeup.wait_beyond(seen, _PATIENCE)
+
+    async def _messages(self) -> Sequence[Msg]:
+        if self._puller.is_broken:
+            self._is_ensured = False
+        await self._ensure()
+        if self._puller.is_broken:
+            self._puller.reset()
+        return await self._puller.collect(_AT_ONCE)
+
+    async def _handle(self, messages: Sequence[Msg]) -> None:
+        """Fire, put the next ones in place, and only then let go of these."""
+        if not messages:
+            return
+        named = [(message, _schedule_of(message)) for message in messages]
+        done = await self._fired([schedule for _, schedule in named if schedule is not None])
+        await self.arm(done.next)
+        for message, schedule in named:
+            is_busy = schedule in done.busy
+            await _say(message.nak(delay=_BUSY) if is_busy else message.ack())
+
+    async def _fired(self, schedules: Sequence[str]) -> Round:
+        return await self._fire(sorted(set(schedules)))
+
+    async def _mended(self, due: Sequence[Due]) -> None:
+        """What the look at the records has fired, as no message did."""
+        try:
+            await self.arm(due)
+        except NatsUnavailableError as error:
+            logger.debug("not armed, so the records are looked at: %s", error)
+
+    async def _ensure(self) -> None:
+        """Raises NatsUnavailableError."""
+        await self._connection.open()
+        if not self._connection.is_connected:
+            raise NatsUnavailableError("reconnecting")
+        async with self._ensuring:
+            if self._is_ensured:
+                return
+            jetstream = self._connection.jetstream
+            await streams.ensure(jetstream, self._stream, self._limits)
+            config = ConsumerConfig(
+                durable_name=_CONSUMER,
+                filter_subject=self._due_subject,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=_ACK_WAIT,
+                max_deliver=-1,
+                max_ack_pending=_MAX_ACK_PENDING,
+            )
+            try:
+                await jetstream.add_consumer(self._stream.name, config)
+            except (NatsError, OSError, TimeoutError) as error:
+                told = str(error) or type(error).__name__
+                raise NatsUnavailableError(f"consumer {_CONSUMER}: {told}") from error
+            self._is_ensured = True
+
+    def _reconnected(self) -> None:
+        self._is_ensured = False
+        self._puller.reset()
+
+    def _message(self, due: Due) -> Outgoing:
+        moment = due.due_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        headers = {
+            "Nats-Schedule": f"@at {moment}",
+            "Nats-Schedule-Target": self._due_subject,
+        }
+        data = json.dumps({"schedule": due.schedule, "due_at": moment}).encode()
+        return Outgoing(self._subject(due.schedule), data, headers)
+
+    @property
+    def _due_subject(self) -> str:
+        return f"{self._prefix}.schedules.due"
+
+    def _subject(self, schedule: str) -> str:
+        """Its own, where the server lets nothing but the latest message wait."""
+        digest = hashlib.sha256(schedule.encode("utf-8", "backslashreplace")).hexdigest()
+        return f"{self._prefix}.schedules.at.{digest[:32]}"
+
+    async def _interrupt_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wakeup.call()
+
+
+def _schedule_of(message: Msg) -> str | None:
+    """Which schedule it is of; None, and no more is made of it, if it is none of ours."""
+    try:
+        schedule = json.loads(message.data)["schedule"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        schedule = None
+    if not isinstance(schedule, str):
+        logger.error("a message on %s is of no schedule, and dropped", message.subject)
+        return None
+    return schedule
+
+
+async def _say(answer: object) -> None:
+    """If it gets lost the message comes again, and meets its record."""
+    try:
+        await answer  # type: ignore[misc]
+    except (NatsError, OSError) as error:
+        logger.debug("an answer to JetStream was not sent: %s", error)

@@ -1,0 +1,199 @@
+"""Firing: from due times to jobs, in one transaction (invariant 9)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from framework_m.core.causes import Cause
+from framework_m.core.doctypes.scheduled_job import CatchUp, Overlap, ScheduleStatus
+from framework_m.core.errors import FrameworkMError
+from framework_m.core.ids import uuid7_of
+from framework_m.core.interfaces.job_store import NewJob
+from framework_m.core.interfaces.schedule_store import Due, Fired, Firing
+from framework_m.core.jobs.function import JobCall
+from framework_m.core.jobs.options import RunOptions
+from framework_m.core.jobs.priority import Priority
+from framework_m.core.scheduling.due_times import CatchUpRule, Missed, Turn, turn
+from framework_m.core.scheduling.rules import timing_of, wait_within
+
+if TYPE_CHECKING:
+    from framework_m.core.interfaces.schedule_store import ScheduleStore, StoredSchedule
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory, UnitOfWorkProtocol
+    from framework_m.core.jobs.service import Jobs
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What firing some schedules has led to."""
+
+    next: Sequence[Due]
+    """Their next due times, also of those that were not due; some may have passed already."""
+    busy: frozenset[str]
+    """Those that somebody else had in hand: to be tried again in a moment."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    """One schedule's turn, as far as it is decided."""
+
+    schedule: StoredSchedule
+    turn: Turn
+    jobs: list[tuple[datetime, NewJob]] = field(default_factory=list)
+    firings: list[Firing] = field(default_factory=list)
+
+
+class Fire:
+    """Enqueues what is due. Asked twice, or by many processes at once, it does so once.
+
+    grace: how late a due time may be that needs no catching up.
+    """
+
+    def __init__(
+        self, store: ScheduleStore, units: UnitOfWorkFactory, jobs: Jobs, grace: timedelta
+    ) -> None:
+        self._store = store
+        self._units = units
+        self._jobs = jobs
+        self._grace = grace
+
+    async def __call__(self, names: Collection[str]) -> Round:
+        """Let these schedules have their turn, if they are due. Raises UnavailableError.
+
+        What is wrong with one of them is noted in its history, and spoils no other.
+        """
+        async with self._units() as unit:
+            locked = await self._store.lock(unit, names)
+            plans = [self._plan(schedule, locked.now) for schedule in locked.schedules]
+            await self._leave_out(unit, plans)
+            await self._enqueue(unit, plans)
+            fired = [_fired(plan) for plan in plans]
+            await self._store.write(unit, fired)
+        _say_unusual(fired)
+        upcoming = [Due(it.name, it.next_run) for it in fired if it.next_run is not None]
+        return Round([*upcoming, *locked.ahead], locked.busy)
+
+    def _plan(self, schedule: StoredSchedule, now: datetime) -> _Plan:
+        try:
+            plan = _Plan(schedule, self._turn(schedule, now))
+        except (FrameworkMError, ValueError) as error:
+            # Somebody went past the checks, to the database itself: nobody knows when it is due.
+            stopped = Turn((), None, None)
+            return _Plan(schedule, stopped, firings=[_refused(schedule, schedule.next_run, error)])
+        for due_at in plan.turn.due:
+            try:
+                plan.jobs.append((due_at, self._new_job(schedule, due_at, now)))
+            except (FrameworkMError, ValueError) as error:
+                plan.firings.append(_refused(schedule, due_at, error))
+        return plan
+
+    def _turn(self, schedule: StoredSchedule, now: datetime) -> Turn:
+        times = timing_of(
+            schedule.cron_expression, schedule.timezone, schedule.start_date, schedule.end_date
+        )
+        window = timedelta(seconds=schedule.catch_up_window)
+        rule = CatchUpRule(CatchUp(schedule.catch_up), window, self._grace)
+        return turn(times, rule, schedule.next_run, now)
+
+    def _new_job(self, schedule: StoredSchedule, due_at: datetime, now: datetime) -> NewJob:
+        job_id = uuid7_of(due_at, f"{schedule.name} {due_at.isoformat()}")
+        job = _job_of(self._jobs, schedule, job_id)
+        starts = due_at + wait_within(schedule.jitter, schedule.name, due_at)
+        when: dict[str, Any] = {"due_at": starts} if starts > now else {"ready_since": starts}
+        return replace(job, schedule=schedule.name, **when)
+
+    async def _leave_out(self, unit: UnitOfWorkProtocol, plans: Sequence[_Plan]) -> None:
+        """Those whose jobs are there already, and those that would overlap."""
+        wanted = [job.job_id for plan in plans for _, job in plan.jobs]
+        existing = await self._store.existing(unit, wanted) if wanted else frozenset[str]()
+        for plan in plans:
+            plan.jobs = [(at, job) for at, job in plan.jobs if job.job_id not in existing]
+        exclusive = [
+            plan for plan in plans if plan.jobs and plan.schedule.overlap == Overlap.SKIP.value
+        ]
+        if not exclusive:
+            return
+        names = [plan.schedule.name for plan in exclusive]
+        busy = await self._store.busy_with(unit, names)
+        for plan in exclusive:
+            first = 0 if plan.schedule.name in busy else 1
+            skipped, plan.jobs = plan.jobs[first:], plan.jobs[:first]
+            plan.firings += [
+                _skipped(plan, at, "a job of an earlier due time has not ended")
+                for at, _ in skipped
+            ]
+
+    async def _enqueue(self, unit: UnitOfWorkProtocol, plans: Sequence[_Plan]) -> None:
+        jobs = [(plan, at, job) for plan in plans for at, job in plan.jobs]
+        handles = await self._jobs.insert_in(unit, [job for _, _, job in jobs])
+        for (plan, due_at, job), handle in zip(jobs, handles, strict=True):
+            if handle.existed:
+                told = f"an equal job, which is unique, is there already: {handle}"
+                plan.firings.append(_skipped(plan, due_at, told))
+            else:
+                waits = ScheduleStatus.QUEUED if job.due_at is None else ScheduleStatus.SCHEDULED
+                firing = Firing(plan.schedule.name, due_at, waits, job.job_id)
+                plan.firings.append(firing)
+
+
+def _job_of(jobs: Jobs, schedule: StoredSchedule, job_id: str) -> NewJob:
+    """Raises ArgumentError, ValueError: what is stored fits the function no more."""
+    args = json.loads(schedule.args)
+    if not isinstance(args, dict):
+        raise ValueError("the arguments are no JSON object")  # noqa: TRY004 - as json.loads does
+    if jobs.registry.find(schedule.function) is not None:
+        options = RunOptions(queue=schedule.queue, priority=schedule.priority)
+        options.checked(schedule.function)
+        call: JobCall[Any] = JobCall(schedule.function, kwargs=args, options=options)
+        return jobs.new_job(call, job_id)
+    # As in the midst of a deploy: whoever claims it parks it, until a worker knows the function.
+    return NewJob(
+        job_id=job_id,
+        job_name=schedule.function,
+        queue=schedule.queue or "default",
+        args=schedule.args,
+        max_attempts=jobs.registry.default_retries + 1,
+        priority=schedule.priority or Priority.NORMAL,
+        cause=Cause(correlation_id=job_id),
+    )
+
+
+def _fired(plan: _Plan) -> Fired:
+    firings = sorted(plan.firings, key=lambda firing: firing.due_at)
+    if plan.turn.missed is not None:
+        firings.insert(0, _missed(plan, plan.turn.missed))
+    return Fired(plan.schedule.name, plan.turn.next_run, firings)
+
+
+def _missed(plan: _Plan, missed: Missed) -> Firing:
+    told = "nobody was there for it" if missed.count == 1 else "nobody was there for them"
+    return Firing(
+        plan.schedule.name,
+        missed.first,
+        ScheduleStatus.MISSED,
+        count=missed.count,
+        until=None if missed.count == 1 else missed.last,
+        detail=f"{told}, and catch_up is {plan.schedule.catch_up}",
+    )
+
+
+def _skipped(plan: _Plan, due_at: datetime, why: str) -> Firing:
+    return Firing(plan.schedule.name, due_at, ScheduleStatus.SKIPPED, detail=why)
+
+
+def _refused(schedule: StoredSchedule, due_at: datetime, error: Exception) -> Firing:
+    return Firing(schedule.name, due_at, ScheduleStatus.REFUSED, detail=str(error))
+
+
+def _say_unusual(fired: Sequence[Fired]) -> None:
+    for firing in (firing for it in fired for firing in it.firings):
+        if firing.job_id is None:
+            log = logger.error if firing.status is ScheduleStatus.REFUSED else logger.warning
+            told = firing.schedule, firing.status.value.lower(), firing.due_at, firing.detail
+            log("schedule %r %s %s: %s", *told)

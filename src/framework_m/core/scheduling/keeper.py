@@ -1,0 +1,93 @@
+"""ScheduleKeeper: ScheduledJob records are checked and completed before they are written."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from framework_m.core import clock
+from framework_m.core.doctypes.base import stored_values
+from framework_m.core.doctypes.scheduled_job import DEFINITION, KEPT, TIMING, ScheduledJob
+from framework_m.core.errors import DocumentStateError, FieldError, InvalidDocumentError
+from framework_m.core.interfaces.schedule_store import Due
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from framework_m.core.interfaces.record_keeper import Change
+    from framework_m.core.interfaces.scheduler import SchedulerProtocol
+    from framework_m.core.scheduling.settling import Settling
+    from framework_m.core.scheduling.timing import Timing
+
+_declaring: ContextVar[str | None] = ContextVar("framework_m_declaring", default=None)
+
+
+@contextmanager
+def declaring(module: str) -> Iterator[None]:
+    """What is saved or deleted in the block is so by what this module declares."""
+    token = _declaring.set(module)
+    try:
+        yield
+    finally:
+        _declaring.reset(token)
+
+
+class ScheduleKeeper:
+    """The RecordKeeper of schedules."""
+
+    def __init__(self, settling: Settling, scheduler: SchedulerProtocol) -> None:
+        self._settling = settling
+        self._scheduler = scheduler
+
+    def prepare(self, schedule: ScheduledJob) -> None:
+        stored = stored_values(schedule) or {}
+        # Whoever sends back what was read sends these, too, as they were then.
+        schedule.__dict__.update({name: stored.get(name) for name in KEPT})
+        _require_ours(schedule, stored)
+        timing, errors = self._settling.settle(schedule)
+        if errors or timing is None:
+            raise InvalidDocumentError(ScheduledJob.__name__, schedule.name or None, errors)
+        schedule.__dict__["next_run"] = _next_run(schedule, timing, stored)
+
+    def require_removable(self, schedule: ScheduledJob) -> None:
+        if schedule.declared_in is not None and _declaring.get() is None:
+            raise DocumentStateError(
+                ScheduledJob.__name__,
+                schedule.name,
+                f"declared in {schedule.declared_in}",
+                "deleted here, only disabled",
+            )
+
+    def changed(self, schedule: ScheduledJob) -> Change:
+        name, next_run = schedule.name, schedule.next_run
+        if next_run is None:
+            return lambda: self._scheduler.disarm([name])
+        return lambda: self._scheduler.arm([Due(name, next_run)])
+
+    def removed(self, schedule: ScheduledJob) -> Change:
+        name = schedule.name
+        return lambda: self._scheduler.disarm([name])
+
+
+def _require_ours(schedule: ScheduledJob, stored: Mapping[str, Any]) -> None:
+    """Code owns what it declares, all but `enabled`. Raises InvalidDocumentError."""
+    module = _declaring.get()
+    if module is not None:
+        schedule.__dict__["declared_in"] = module
+    elif schedule.declared_in is not None:
+        told = f"is declared in {schedule.declared_in}: only `enabled` can be changed here"
+        changed = [name for name in DEFINITION if getattr(schedule, name) != stored[name]]
+        if changed:
+            errors = [FieldError(name, told) for name in changed]
+            raise InvalidDocumentError(ScheduledJob.__name__, schedule.name, errors)
+
+
+def _next_run(schedule: ScheduledJob, timing: Timing, stored: Mapping[str, Any]) -> datetime | None:
+    """The stored one, which somebody may be firing just now, unless it is another by now."""
+    if not schedule.enabled:
+        return None
+    known: datetime | None = stored.get("next_run")
+    is_same = stored and all(getattr(schedule, name) == stored[name] for name in TIMING)
+    return known if is_same and known is not None else timing.after(clock.now())

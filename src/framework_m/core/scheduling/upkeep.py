@@ -1,0 +1,91 @@
+"""Upkeep: the records of schedules that code declares are what the code says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework_m.core.doctypes.scheduled_job import DEFINITION, ScheduledJob
+from framework_m.core.errors import ConflictError, DuplicateError, NotFoundError
+from framework_m.core.scheduling.declared import FRAMEWORK
+from framework_m.core.scheduling.keeper import declaring
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from framework_m.core.interfaces.repository import Repositories
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
+    from framework_m.core.scheduling.declared import Declaration
+
+
+class Upkeep:
+    """Brings records up to what an application's modules declare.
+
+    modules: the application's, as it names them: what others declare, in the same database, is
+        theirs.
+    """
+
+    def __init__(
+        self,
+        declared: Mapping[str, Declaration],
+        modules: Sequence[str],
+        units: UnitOfWorkFactory,
+        repositories: Repositories,
+    ) -> None:
+        self._declared = declared
+        self._modules = (*modules, FRAMEWORK)
+        self._units = units
+        self._repositories = repositories
+
+    async def declare(self) -> None:
+        """Make, change and delete records; `enabled` stays. Raises UnavailableError.
+
+        Any number of processes may do so at once.
+        """
+        known = {it.name: it async for it in self._repositories(ScheduledJob).iterate()}
+        for name, declaration in self._declared.items():
+            if not _says_so(known.get(name), declaration):
+                await self._declare(name, declaration)
+        for name, record in known.items():
+            if name not in self._declared and self._is_ours(record.declared_in):
+                await self._withdraw(name)
+
+    async def _declare(self, name: str, declaration: Declaration) -> None:
+        try:
+            async with self._units() as unit:
+                records = self._repositories(ScheduledJob, unit)
+                try:
+                    record = await records.get(name, for_update=True)
+                except NotFoundError:
+                    record = declaration.record.model_copy(deep=True)
+                for field in DEFINITION:
+                    setattr(record, field, getattr(declaration.record, field))
+                with declaring(declaration.module):
+                    await records.save(record)
+        except (DuplicateError, ConflictError):
+            return  # another process has just done the same
+
+    async def _withdraw(self, name: str) -> None:
+        async with self._units() as unit:
+            records = self._repositories(ScheduledJob, unit)
+            try:
+                record = await records.get(name, for_update=True)
+                if self._is_ours(record.declared_in):
+                    with declaring(str(record.declared_in)):
+                        await records.delete(record)
+            except NotFoundError:
+                return
+
+    def _is_ours(self, module: str | None) -> bool:
+        return module is not None and any(
+            module == own or module.startswith(f"{own}.") for own in self._modules
+        )
+
+
+def _says_so(record: ScheduledJob | None, declaration: Declaration) -> bool:
+    return (
+        record is not None
+        and record.declared_in == declaration.module
+        and all(
+            getattr(record, field) == getattr(declaration.record, field) for field in DEFINITION
+        )
+    )
