@@ -14,7 +14,17 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from framework_m import Backoff, BaseEvent, Cancel, Discard, JobContext, Retry, Snooze, job
+from framework_m import (
+    Backoff,
+    BaseEvent,
+    Cancel,
+    Discard,
+    JobContext,
+    Retry,
+    Snooze,
+    Unique,
+    job,
+)
 from framework_m.core.ids import uuid7
 
 
@@ -258,3 +268,14 @@ async def says_when_it_is_cancelled(log: Path) -> None:
 async def counts_aloud(ctx: JobContext, times: int) -> None:
     for n in range(times):
         await ctx.log(str(n))
+
+
+@job
+async def tells_its_schedule(ctx: JobContext, log: Path) -> list[str | None]:
+    _append(log, ctx.job_id)
+    return [ctx.schedule, None if ctx.due_at is None else ctx.due_at.isoformat()]
+
+
+@job(unique=Unique(by=()))
+async def once_at_a_time() -> None:
+    """While one waits or runs there is no other."""
