@@ -149,12 +149,12 @@ class ScheduleTurnsContract:
     async def test_an_equal_unique_job_takes_its_place(self, harness: Harness) -> None:
         await harness.app.schedule(jobs.once_at_a_time, NEVER_SOON, name="unique")
         async with harness.app.worker(IDLE):
-            for nth in (1, 2):
-                at = in_the_past(minutes=30 - nth)
-                await make_due(harness, "unique", at, hasten=harness.app)
-                firings = await fired(harness, "unique", nth)
+            await make_due(harness, "unique", in_the_past(minutes=2), hasten=harness.app)
+            await fired(harness, "unique")
+            await make_due(harness, "unique", in_the_past(minutes=1), hasten=harness.app)
+            firings = await fired(harness, "unique", 2)
         assert statuses(firings) == [QUEUED, SKIPPED]
-        assert firings[0].job_id in (firings[1].detail or "")
+        assert str(firings[0].job_id) in str(firings[1].detail)
         assert len(await jobs_of(harness, "unique")) == 1
 
     async def test_a_due_time_that_comes_again_makes_no_second_job(self, harness: Harness) -> None:

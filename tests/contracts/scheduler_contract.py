@@ -202,6 +202,7 @@ class ScheduleChangesContract:
             await harness.app.schedules.resume("back")
             resumed = (await stored(harness, "back")).modified
             firings = await fired(harness, "back", 2)
+        assert resumed is not None
         assert min(due_times(firings)) >= resumed.replace(microsecond=0)
         require_every_second(due_times(firings))
 
