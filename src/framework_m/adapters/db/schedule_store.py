@@ -129,10 +129,15 @@ class DatabaseScheduleStore:
         if not rows:
             return  # the rule; SQLite's write lock is not asked for
         async with self._reserved.begin() as connection:
-            # In one order, so that those who follow at the same time do not wait for each other.
-            for row in sorted(rows, key=lambda row: str(row.name)):
-                became = {"schedule": row.name, "job": row.last_job, "became": row.status or None}
-                await connection.execute(_STANDING, became)
+            # What somebody edits, or fires, is looked at again: nobody is to wait for this.
+            names = select(_row.name).where(_row.name.in_([row.name for row in rows]))
+            free = names.with_for_update(skip_locked=True) if self._is_postgresql else names
+            ours = set((await connection.execute(free)).scalars())
+            for row in rows:
+                if row.name in ours:
+                    became = row.status or None
+                    told = {"schedule": row.name, "job": row.last_job, "became": became}
+                    await connection.execute(_STANDING, told)
 
     async def history(
         self, schedule: str, *, limit: int, before: datetime | None = None

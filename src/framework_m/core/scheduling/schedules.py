@@ -111,7 +111,7 @@ class Schedules:
         schedule = await self._records().get(name)
         options = RunOptions(queue=schedule.queue, priority=schedule.priority)
         call: JobCall[Any] = JobCall(schedule.function, kwargs=schedule.args, options=options)
-        job = replace(self._jobs.new_job(call), schedule=schedule.name)
+        job = replace(self._jobs.new_job(call), schedule=schedule.name, due_time=clock.now())
         async with self._units() as unit:
             [handle] = await self._jobs.insert_in(unit, [job])
         return handle
