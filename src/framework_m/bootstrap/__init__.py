@@ -31,7 +31,7 @@ from framework_m.adapters.events.choice import OverNats, choose
 from framework_m.adapters.jobs.broker import BrokerHost, JobBroker
 from framework_m.adapters.jobs.database import notify_channel
 from framework_m.bootstrap.ports import Ports
-from framework_m.bootstrap.scheduling import Scheduling, scheduling
+from framework_m.bootstrap.scheduling import Scheduling, scheduling, upkeep
 from framework_m.bootstrap.transport import shown_nats, stream_limits, transport
 from framework_m.core import clock
 from framework_m.core.access.api_keys import ApiKeys
@@ -47,9 +47,7 @@ from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
-from framework_m.core.scheduling.declared import FRAMEWORK
 from framework_m.core.scheduling.schedules import Schedules
-from framework_m.core.scheduling.upkeep import Upkeep
 from framework_m.settings import Backend, Settings
 
 if TYPE_CHECKING:
@@ -65,7 +63,6 @@ if TYPE_CHECKING:
     from framework_m.core.interfaces.application import ApplicationProtocol, ContentsProtocol
     from framework_m.core.interfaces.record_keeper import RecordKeeper
     from framework_m.core.interfaces.replays import ReplayStore
-    from framework_m.core.scheduling.declared import Declaration
 
 __all__ = ["Ports", "application_broker", "asgi", "bootstrap", "safe_url", "shown_nats"]
 
@@ -124,7 +121,7 @@ def bootstrap(
         schedules=Schedules(scheduled.store, units, repositories, jobs, contents.settling),
         schedule_store=scheduled.store,
         scheduler=scheduled.scheduler,
-        upkeep=Upkeep(_declared(settings, contents), contents.modules, units, repositories),
+        upkeep=upkeep(settings, contents, scheduled, units, repositories),
         nats=way.nats,
         tables=tables,
         repositories=repositories,
@@ -178,14 +175,6 @@ def _keepers(
     queue_states: QueueStates, scheduled: Scheduling
 ) -> Mapping[type[DocType], RecordKeeper[Any]]:
     return {Queue: QueueKeeper(queue_states), ScheduledJob: scheduled.keeper}
-
-
-def _declared(settings: Settings, contents: ContentsProtocol) -> Mapping[str, Declaration]:
-    return {
-        name: declaration
-        for name, declaration in contents.schedules.items()
-        if settings.own_schedules or declaration.module != FRAMEWORK
-    }
 
 
 def _migrations(
