@@ -1,4 +1,4 @@
-"""Schedules: their records, what became of their due times, and their jobs' indexes.
+"""Schedules: their records, what became of their due times, and which jobs are theirs.
 
 Revision: 0011, after 0010.
 """
@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("until", UtcDateTime),
         sa.Column("detail", sa.Text),
     )
+    op.add_column("job_log", sa.Column("due_at", UtcDateTime))
     for name, (columns, condition) in _INDEXES.items():
         where = sa.text(condition)
         op.create_index(name, "job_log", columns, postgresql_where=where, sqlite_where=where)
@@ -75,5 +76,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in _INDEXES:
         op.drop_index(name, "job_log")
+    op.drop_column("job_log", "due_at")
     op.drop_table("schedule_firing")
     op.drop_table("scheduled_job")

@@ -246,7 +246,6 @@ class FrameworkM:
                 self.contents,
                 home_of(self.modules),
                 self.broker,
-                modules=self.modules,
                 engine=self._engine,
             )
             for job in self.registry:

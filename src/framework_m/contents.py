@@ -27,7 +27,7 @@ class Contents:
     """
 
     def __init__(self, modules: Sequence[str], settings: Settings) -> None:
-        self._modules = modules
+        self.modules = modules
         self._settings = settings
         self.is_adopted = False
         """Whether the application's broker knows the job functions, and they its own."""
@@ -44,13 +44,13 @@ class Contents:
             default_timeout=self._settings.job_timeout,
             built_in=BUILT_IN_JOBS,
         )
-        registry.discover(self._modules)
+        registry.discover(self.modules)
         return registry
 
     @cached_property
     def doctypes(self) -> DocTypeRegistry:
         doctypes = DocTypeRegistry(BUILT_IN)
-        doctypes.discover(self._modules)
+        doctypes.discover(self.modules)
         return doctypes
 
     @cached_property
@@ -59,7 +59,7 @@ class Contents:
             default_retries=self._settings.event_retries,
             default_concurrency=self._settings.event_concurrency,
         )
-        handlers.discover(self._modules)
+        handlers.discover(self.modules)
         return handlers
 
     @cached_property
@@ -76,4 +76,4 @@ class Contents:
         from framework_m.core.scheduling.built_in import BUILT_IN  # noqa: PLC0415 - as above
         from framework_m.core.scheduling.declared import discovered  # noqa: PLC0415 - as above
 
-        return discovered(self._modules, self.settling, BUILT_IN)
+        return discovered(self.modules, self.settling, BUILT_IN)

@@ -5,7 +5,7 @@ from pathlib import Path
 from framework_m.core.ids import is_uuid
 from tests.docs.test_docs import ROOT, blocks, run, write_files
 
-NOTHING = "{'Success': 0, 'Failed': 0, 'Cancelled': 0, 'requests': 0}"
+NOTHING = "{'Success': 0, 'Failed': 0, 'Cancelled': 0, 'requests': 0, 'due_times': 0}"
 
 
 def test_the_page_on_old_records_runs_as_shown(tmp_path: Path) -> None:

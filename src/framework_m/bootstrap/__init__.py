@@ -31,7 +31,7 @@ from framework_m.adapters.events.choice import OverNats, choose
 from framework_m.adapters.jobs.broker import BrokerHost, JobBroker
 from framework_m.adapters.jobs.database import notify_channel
 from framework_m.bootstrap.ports import Ports
-from framework_m.bootstrap.scheduling import scheduling
+from framework_m.bootstrap.scheduling import Scheduling, scheduling, upkeep
 from framework_m.bootstrap.transport import shown_nats, stream_limits, transport
 from framework_m.core import clock
 from framework_m.core.access.api_keys import ApiKeys
@@ -47,13 +47,11 @@ from framework_m.core.jobs.retention import Retention
 from framework_m.core.jobs.service import Jobs
 from framework_m.core.outbox.event_relay import EventRelay
 from framework_m.core.outbox.relay import Relay
-from framework_m.core.scheduling.declared import FRAMEWORK
 from framework_m.core.scheduling.schedules import Schedules
-from framework_m.core.scheduling.upkeep import Upkeep
 from framework_m.settings import Backend, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from litestar import Litestar
@@ -64,7 +62,7 @@ if TYPE_CHECKING:
     from framework_m.core.doctypes.base import DocType
     from framework_m.core.interfaces.application import ApplicationProtocol, ContentsProtocol
     from framework_m.core.interfaces.record_keeper import RecordKeeper
-    from framework_m.core.scheduling.declared import Declaration
+    from framework_m.core.interfaces.replays import ReplayStore
 
 __all__ = ["Ports", "application_broker", "asgi", "bootstrap", "safe_url", "shown_nats"]
 
@@ -78,7 +76,6 @@ def bootstrap(
     home: Path,
     broker: JobBroker,
     *,
-    modules: Sequence[str] = (),
     engine: AsyncEngine | None = None,
 ) -> Ports:
     """Choose and wire the adapters. Connects to nothing yet.
@@ -92,8 +89,7 @@ def bootstrap(
     reserved = database.reserved(_RESERVED_CONNECTIONS)
     queue_store = DatabaseQueueStore(database, reserved)
     queue_states = QueueStates(queue_store)
-    limits = Limits(registry, queue_states.limit_of)
-    store = _job_store(settings, database, reserved, limits)
+    store = _job_store(settings, database, reserved, Limits(registry, queue_states.limit_of))
     way = transport(settings, database, store)
     relay = Relay(store, way.queue)
     store.tell_ready = relay.publish
@@ -105,10 +101,7 @@ def bootstrap(
     event_relay = EventRelay(bus.outbox, bus.bus, bus.letters, handler_host.define)
     events = _events_service(settings, bus, units, event_relay)
     scheduled = scheduling(settings, contents.settling, database, reserved, jobs, broker, way.nats)
-    keepers: Mapping[type[DocType], RecordKeeper[Any]] = {
-        Queue: QueueKeeper(queue_states),
-        ScheduledJob: scheduled.keeper,
-    }
+    keepers = _keepers(queue_states, scheduled)
     repositories = DocumentRepositories(database, tables, units, jobs, events, keepers=keepers)
     replays = DatabaseReplayStore(database, units)
     ports = Ports(
@@ -128,16 +121,20 @@ def bootstrap(
         schedules=Schedules(scheduled.store, units, repositories, jobs, contents.settling),
         schedule_store=scheduled.store,
         scheduler=scheduled.scheduler,
-        upkeep=Upkeep(_declared(settings, contents), modules, units, repositories),
+        upkeep=upkeep(settings, contents, scheduled, units, repositories),
         nats=way.nats,
         tables=tables,
         repositories=repositories,
-        migrations=ApplicationMigrations(
-            database, tables, home / settings.migrations, settings.migrations_table
-        ),
+        migrations=_migrations(settings, database, tables, home),
         access=_access(settings, database),
         replays=replays,
-        retention=Retention(JobPruner(database), replays, settings.keeping),
+        retention=Retention(
+            JobPruner(database),
+            replays,
+            scheduled.store,
+            settings.keeping,
+            settings.keep_schedule_days,
+        ),
         events=events,
         event_relay=event_relay,
         event_log=bus.log,
@@ -145,8 +142,7 @@ def bootstrap(
         metrics=bus.bus.metrics,
     )
     handler_host.bind(ports)
-    if settings.job_events:
-        store.tell_ended = JobEvents(bus.bus, bus.outbox, event_relay, settings.event_source)
+    store.tell_ended = _job_events(settings, bus, event_relay)
     return ports
 
 
@@ -168,12 +164,30 @@ def _job_store(
     return JobLogStore(database, reserved=reserved, notify_channel=channel, limits=limits)
 
 
-def _declared(settings: Settings, contents: ContentsProtocol) -> Mapping[str, Declaration]:
-    return {
-        name: declaration
-        for name, declaration in contents.schedules.items()
-        if settings.own_schedules or declaration.module != FRAMEWORK
-    }
+def _retention(
+    settings: Settings, database: Database, replays: ReplayStore, scheduled: Scheduling
+) -> Retention:
+    keep, keep_due_times = settings.keeping, settings.keep_schedule_days
+    return Retention(JobPruner(database), replays, scheduled.store, keep, keep_due_times)
+
+
+def _keepers(
+    queue_states: QueueStates, scheduled: Scheduling
+) -> Mapping[type[DocType], RecordKeeper[Any]]:
+    return {Queue: QueueKeeper(queue_states), ScheduledJob: scheduled.keeper}
+
+
+def _migrations(
+    settings: Settings, database: Database, tables: Tables, home: Path
+) -> ApplicationMigrations:
+    folder, version_table = home / settings.migrations, settings.migrations_table
+    return ApplicationMigrations(database, tables, folder, version_table)
+
+
+def _job_events(settings: Settings, bus: EventPorts, relay: EventRelay) -> JobEvents | None:
+    if not settings.job_events:
+        return None
+    return JobEvents(bus.bus, bus.outbox, relay, settings.event_source)
 
 
 def _access(settings: Settings, database: Database) -> Gate:

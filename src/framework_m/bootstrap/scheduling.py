@@ -10,13 +10,17 @@ from framework_m.adapters.db.schedule_store import DatabaseScheduleStore
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
 from framework_m.adapters.scheduling.taskiq_scheduler import RecordScheduler
 from framework_m.bootstrap.transport import stream_limits
+from framework_m.core.scheduling.declared import FRAMEWORK
 from framework_m.core.scheduling.firing import Fire
 from framework_m.core.scheduling.keeper import ScheduleKeeper
+from framework_m.core.scheduling.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.jobs.broker import JobBroker
     from framework_m.adapters.nats.connection import NatsConnection
+    from framework_m.core.interfaces.application import ContentsProtocol
+    from framework_m.core.interfaces.repository import Repositories
     from framework_m.core.interfaces.scheduler import SchedulerProtocol
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.scheduling.settling import Settling
@@ -55,3 +59,18 @@ def scheduling(
         limits = stream_limits(settings)
         scheduler = JetStreamScheduler(nats, settings.nats_prefix, limits, store, fire, broker)
     return Scheduling(store, scheduler, ScheduleKeeper(settling, scheduler))
+
+
+def upkeep(
+    settings: Settings,
+    contents: ContentsProtocol,
+    scheduled: Scheduling,
+    units: UnitsOfWork,
+    repositories: Repositories,
+) -> Upkeep:
+    declared = {
+        name: declaration
+        for name, declaration in contents.schedules.items()
+        if settings.own_schedules or declaration.module != FRAMEWORK
+    }
+    return Upkeep(declared, contents.modules, scheduled.store, units, repositories)

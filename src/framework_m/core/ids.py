@@ -56,11 +56,6 @@ def uuid7_of(moment: datetime, seed: str) -> str:
     return _text(milliseconds, counter, int.from_bytes(digest[:8]))
 
 
-def time_of(job_id: str) -> datetime:
-    """When a UUIDv7 was made, or, of a schedule's job, when that was due; in UTC."""
-    return _EPOCH + timedelta(milliseconds=uuid.UUID(job_id).int >> 80)
-
-
 def _text(milliseconds: int, rand_a: int, rand_b: int) -> str:
     value = (milliseconds & ((1 << 48) - 1)) << 80 | _VERSION_7 | rand_a << 64
     # Not by way of uuid.UUID, which costs as much as all the rest.

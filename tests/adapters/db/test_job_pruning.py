@@ -151,7 +151,13 @@ async def test_more_than_a_batch_goes_and_it_says_how_far_it_is(either: Harness)
     pruned = await either.app.retention.prune(
         {JobStatus.SUCCESS: 1}, tell=lambda it: told.append((it.share, str(it)))
     )
-    assert pruned.removed == {"Success": 1200, "Failed": 0, "Cancelled": 0, "requests": 5}
+    assert pruned.removed == {
+        "Success": 1200,
+        "Failed": 0,
+        "Cancelled": 0,
+        "requests": 5,
+        "due_times": 0,
+    }
     assert [share for share, _ in told] == sorted(share for share, _ in told)
     assert (0.0, "removed 500 Success") in told
     assert told[-1] == (1.0, "removed 1200 Success, 5 requests")

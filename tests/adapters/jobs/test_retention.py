@@ -14,7 +14,7 @@ from tests.support.callers import ADMIN, CLERK, calling
 from tests.support.harness import Harness
 
 PRUNE = "framework_m.prune_jobs"
-NOTHING = {"Success": 0, "Failed": 0, "Cancelled": 0, "requests": 0}
+NOTHING = {"Success": 0, "Failed": 0, "Cancelled": 0, "requests": 0, "due_times": 0}
 
 
 async def cancelled(harness: Harness, days: float) -> str:

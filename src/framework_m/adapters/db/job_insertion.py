@@ -36,6 +36,7 @@ def _values(new: Any) -> Any:
         attempt=0,
         claim_no=0,
         rescues=0,
+        due_at=bindparam("due_time", type_=UtcDateTime()),
     )
 
 
@@ -188,6 +189,7 @@ def _row(job: NewJob) -> dict[str, Any]:
         "tags": json.dumps(job.tags) if job.tags else None,
         "retry_of": job.retry_of,
         "schedule": job.schedule,
+        "due_time": job.due_time,
         "gates": json.dumps(job.gates) if job.gates else None,
         "blocked_on": job.blocked_on,
     }

@@ -70,6 +70,7 @@ _CLAIM_COLUMNS = (
     _row.unique_lock,
     _row.unique_states,
     _row.schedule,
+    _row.due_at,
 )
 
 
@@ -295,7 +296,7 @@ def _claim(row: Any, gates: tuple[str, ...]) -> Claim:
     if row.user_id is not None:
         user = User(row.user_id, frozenset(_parsed(row.user_roles) or ()))
     cause = Cause(row.parent_id, row.correlation_id, row.trace_context)
-    return Claim(*(*row[:11], user, cause, gates, row.schedule))
+    return Claim(*(*row[:11], user, cause, gates, row.schedule, row.due_at))
 
 
 def undispatched(limit: int, older_than: float) -> Select[Any]:

@@ -38,6 +38,8 @@ scheduled_job = seen(
     named("start_date", UtcDateTime()),
     named("end_date", UtcDateTime()),
     named("jitter", Double),
+    named("description", Text),
+    named("declared_in", NAME),
     named("next_run", UtcDateTime()),
     named("last_run", UtcDateTime()),
     named("last_job", ID),

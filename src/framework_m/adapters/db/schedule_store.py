@@ -16,6 +16,7 @@ from framework_m.core.interfaces.schedule_store import (
     Locked,
     PastFiring,
     Pending,
+    ScheduleStanding,
     StoredSchedule,
 )
 from framework_m.core.jobs.states import TERMINAL, JobStatus
@@ -40,6 +41,16 @@ _STORED = (
     *(_row.priority, _row.overlap, _row.catch_up, _row.catch_up_window),
     *(_row.start_date, _row.end_date, _row.jitter, _row.next_run),
 )
+_STANDING_COLUMNS = (
+    *(_row.name, _row.function, _row.cron_expression, _row.timezone, _row.description),
+    *(_row.enabled, _row.declared_in, _row.start_date, _row.end_date),
+    *(_row.next_run, _row.last_run, _row.last_job),
+)
+_OF_JOB = (
+    _job.status.label("job_status"),
+    _job.started_at,
+    and_(_job.attempt <= 1, _job.rescues == 0).label("is_first"),
+)
 _ADVANCE = (
     update(scheduled_job)
     .where(_row.name == bindparam("schedule"))
@@ -48,7 +59,7 @@ _ADVANCE = (
 _NOTE = _ADVANCE.values(
     last_run=bindparam("due"), last_job=bindparam("job"), last_status=bindparam("became")
 )
-_STANDING = (
+_FOLLOW = (
     update(scheduled_job)
     .where(_row.name == bindparam("schedule"), _row.last_job == bindparam("job"))
     .values(last_status=bindparam("became"))
@@ -80,6 +91,16 @@ class DatabaseScheduleStore:
         )
         rows = await self._reserved.fetch(soon)
         return [Pending(row.name, row.next_run, row.next_run - row.now) for row in rows]
+
+    async def standings(self, name: str | None = None) -> Sequence[ScheduleStanding]:
+        wanted = (
+            select(*_STANDING_COLUMNS, _row.last_status, *_OF_JOB)
+            .select_from(scheduled_job.outerjoin(job_log, _job.name == _row.last_job))
+            .order_by(_row.name)
+        )
+        if name is not None:
+            wanted = wanted.where(_row.name == storable(name))
+        return [_standing(row) for row in await self._database.fetch(wanted)]
 
     async def lock(self, unit: UnitOfWorkProtocol, names: Collection[str]) -> Locked:
         wanted = _due(names)
@@ -129,22 +150,21 @@ class DatabaseScheduleStore:
         if not rows:
             return  # the rule; SQLite's write lock is not asked for
         async with self._reserved.begin() as connection:
-            # In one order, so that those who follow at the same time do not wait for each other.
-            for row in sorted(rows, key=lambda row: str(row.name)):
-                became = {"schedule": row.name, "job": row.last_job, "became": row.status or None}
-                await connection.execute(_STANDING, became)
+            # What somebody edits, or fires, is looked at again: nobody is to wait for this.
+            names = select(_row.name).where(_row.name.in_([row.name for row in rows]))
+            free = names.with_for_update(skip_locked=True) if self._is_postgresql else names
+            ours = set((await connection.execute(free)).scalars())
+            for row in rows:
+                if row.name in ours:
+                    became = row.status or None
+                    told = {"schedule": row.name, "job": row.last_job, "became": became}
+                    await connection.execute(_FOLLOW, told)
 
     async def history(
         self, schedule: str, *, limit: int, before: datetime | None = None
     ) -> Sequence[PastFiring]:
-        first = and_(_job.attempt <= 1, _job.rescues == 0)
         wanted = (
-            select(
-                schedule_firing,
-                _job.status.label("job_status"),
-                _job.started_at,
-                first.label("is_first"),
-            )
+            select(schedule_firing, *_OF_JOB)
             .select_from(schedule_firing.outerjoin(job_log, _job.name == _firing.job_id))
             .where(_firing.schedule == storable(schedule))
             .order_by(_firing.due_at.desc())
@@ -201,6 +221,18 @@ def _values(firing: Firing) -> dict[str, Any]:
         "until": firing.until,
         "detail": None if firing.detail is None else storable(firing.detail),
     }
+
+
+def _standing(row: Any) -> ScheduleStanding:
+    known = row._asdict()
+    of_record, of_job = known.pop("last_status"), known.pop("job_status")
+    status = of_job or of_record
+    started_at, is_first = known.pop("started_at"), known.pop("is_first")
+    return ScheduleStanding(
+        **known,
+        last_status=status and ScheduleStatus(status),
+        last_started_at=started_at if is_first else None,
+    )
 
 
 def _past(row: Any) -> PastFiring:

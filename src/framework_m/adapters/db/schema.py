@@ -121,6 +121,7 @@ job_log = Table(
     Column("tags", Text),
     Column("unique_key", NAME),
     Column("schedule", NAME),
+    Column("due_at", UtcDateTime),
     Column("progress", Double),
     Column("progress_message", Text),
     Column("claim_no", Integer, nullable=False),

@@ -67,8 +67,8 @@ class JetStreamScheduler:
         self._stream = streams.schedules_stream(prefix)
         self._publisher = Publisher(connection)
         self._mender = RecordScheduler(broker, store, fire, late=_LATE, fired=self._mended)
-        self._wakeup = Wakeup()
-        self._puller = Puller(connection, self._stream.name, _CONSUMER, self._wakeup.call)
+        self._pullers: set[Puller] = set()
+        """One for each run: two workers of one process take turns by them."""
         self._is_ensured = False
         self._ensuring = asyncio.Lock()
         connection.on_reconnect(self._reconnected)
@@ -93,9 +93,16 @@ class JetStreamScheduler:
             raise NatsUnavailableError(str(error) or type(error).__name__) from error
 
     async def run(self, stop: asyncio.Event) -> None:
-        taking = self._take_until(stop), self._interrupt_on(stop), self._mender.run(stop)
-        await asyncio.gather(*taking)
-        for message in await self._puller.close():
+        wakeup = Wakeup()
+        puller = Puller(self._connection, self._stream.name, _CONSUMER, wakeup.call)
+        self._pullers.add(puller)
+        await asyncio.gather(
+            self._take_until(stop, puller, wakeup),
+            _interrupt_on(stop, wakeup),
+            self._mender.run(stop),
+        )
+        self._pullers.remove(puller)
+        for message in await puller.close():
             await _say(message.nak())
 
     async def report_stream(self) -> streams.StreamReport:
@@ -104,12 +111,12 @@ class JetStreamScheduler:
         drift = await streams.ensure(self._connection.jetstream, self._stream, self._limits)
         return streams.report(self._stream, drift)
 
-    async def _take_until(self, stop: asyncio.Event) -> None:
+    async def _take_until(self, stop: asyncio.Event, puller: Puller, wakeup: Wakeup) -> None:
         outage = Outage("schedules over NATS")
         while not stop.is_set():
-            seen = self._wakeup.calls
+            seen = wakeup.calls
             try:
-                messages = await self._messages()
+                messages = await self._messages(puller)
                 await self._handle(messages)
             except UnavailableError as error:
                 await outage.wait(error, stop)
@@ -120,15 +127,15 @@ class JetStreamScheduler:
                 continue
             outage.over()
             if not messages:
-                await self._wakeup.wait_beyond(seen, _PATIENCE)
+                await wakeup.wait_beyond(seen, _PATIENCE)
 
-    async def _messages(self) -> Sequence[Msg]:
-        if self._puller.is_broken:
+    async def _messages(self, puller: Puller) -> Sequence[Msg]:
+        if puller.is_broken:
             self._is_ensured = False
         await self._ensure()
-        if self._puller.is_broken:
-            self._puller.reset()
-        return await self._puller.collect(_AT_ONCE)
+        if puller.is_broken:
+            puller.reset()
+        return await puller.collect(_AT_ONCE)
 
     async def _handle(self, messages: Sequence[Msg]) -> None:
         """Fire, put the next ones in place, and only then let go of these."""
@@ -178,7 +185,8 @@ class JetStreamScheduler:
 
     def _reconnected(self) -> None:
         self._is_ensured = False
-        self._puller.reset()
+        for puller in self._pullers:
+            puller.reset()
 
     def _message(self, due: Due) -> Outgoing:
         moment = due.due_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -198,9 +206,10 @@ class JetStreamScheduler:
         digest = hashlib.sha256(schedule.encode("utf-8", "backslashreplace")).hexdigest()
         return f"{self._prefix}.schedules.at.{digest[:32]}"
 
-    async def _interrupt_on(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._wakeup.call()
+
+async def _interrupt_on(stop: asyncio.Event, wakeup: Wakeup) -> None:
+    await stop.wait()
+    wakeup.call()
 
 
 def _schedule_of(message: Msg) -> str | None:

@@ -43,7 +43,7 @@ class RecordSource(ScheduleSource):
 
     async def get_schedules(self) -> list[ScheduledTask]:
         pending = await self._store.pending(timedelta(seconds=_INTERVAL), _AT_ONCE)
-        return [_task(it) for it in pending]
+        return [_in_words_of_taskiq(it) for it in pending]
 
 
 class RecordScheduler(TaskiqScheduler):
@@ -140,7 +140,7 @@ class RecordScheduler(TaskiqScheduler):
         self._wakeup.call()
 
 
-def _task(pending: Pending) -> ScheduledTask:
+def _in_words_of_taskiq(pending: Pending) -> ScheduledTask:
     known: dict[str, Any] = {"args": [], "kwargs": {}}
     return ScheduledTask(
         task_name="framework_m.fire",

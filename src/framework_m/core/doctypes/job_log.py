@@ -58,6 +58,7 @@ class JobLog(BaseModel):
     tags: tuple[str, ...] = ()
     unique_key: str | None = None
     schedule: str | None = Field(None, description="The schedule that enqueued it.")
+    due_at: datetime | None = Field(None, description="The schedule's due time that it is for.")
     progress: float | None = Field(None, description="Percent, 0 to 100.")
     progress_message: str | None = None
     claim_no: int = Field(0, description="How often it was claimed: the fencing token.")

@@ -61,6 +61,10 @@ class ContentsProtocol(Protocol):
     """
 
     @property
+    def modules(self) -> Sequence[str]:
+        """Their names, as the application has given them."""
+
+    @property
     def jobs(self) -> JobRegistry:
         """The job functions."""
 

@@ -50,6 +50,8 @@ class NewJob:
     """It may at once, and was due then already: the time that it takes its turn by."""
     schedule: str | None = None
     """The schedule that enqueues it."""
+    due_time: datetime | None = None
+    """The schedule's due time that it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Claim:
     """The limits whose places it takes while it runs."""
     schedule: str | None = None
     """The schedule that enqueued it."""
+    due_at: datetime | None = None
+    """The schedule's due time that it is for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,27 @@ class PastFiring:
     """When the job's first attempt began, as far as that is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleStanding:
+    """How a schedule stands, whatever its fields hold; `last_status` as of now."""
+
+    name: str
+    function: str
+    cron_expression: str
+    timezone: str
+    description: str | None
+    enabled: bool
+    declared_in: str | None
+    start_date: datetime | None
+    end_date: datetime | None
+    next_run: datetime | None
+    last_run: datetime | None
+    last_job: str | None
+    last_status: ScheduleStatus | None
+    last_started_at: datetime | None
+    """When the first attempt of the last job began, as far as that is known."""
+
+
 class ScheduleStore(Protocol):
     """Reads what is due, and writes what became of it. Raises UnavailableError, nothing else.
 
@@ -115,6 +136,9 @@ class ScheduleStore(Protocol):
 
     async def pending(self, within: timedelta, limit: int) -> Sequence[Pending]:
         """The enabled schedules that are due by then, the most overdue first."""
+
+    async def standings(self, name: str | None = None) -> Sequence[ScheduleStanding]:
+        """Of all schedules, by name; or of one, if there is one."""
 
     async def lock(self, unit: UnitOfWorkProtocol, names: Collection[str]) -> Locked:
         """Those of them that are enabled and due. Waits for nobody."""

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from framework_m.core.context import ServiceContext, Services
-from framework_m.core.ids import time_of
 from framework_m.core.interfaces.job_store import Claim, ProgressReport
 from framework_m.core.jobs.cancellation import Cancellation
 from framework_m.core.jobs.run_log import RunLog
@@ -91,9 +90,9 @@ class JobContext(ServiceContext):
     def due_at(self) -> datetime | None:
         """Of a schedule's job the due time that it is for, in UTC; the same in every attempt.
 
-        That of asking, where somebody has the schedule's job run at another time.
+        Where somebody has the schedule's job run at another time, the moment of asking.
         """
-        return None if self._claim.schedule is None else time_of(self._claim.job_id)
+        return self._claim.due_at
 
     @property
     def enqueued_at(self) -> datetime:

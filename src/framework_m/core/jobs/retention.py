@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
     from framework_m.core.interfaces.job_pruning import JobPruning, OldJob
     from framework_m.core.interfaces.replays import Asked, ReplayStore
+    from framework_m.core.interfaces.schedule_store import ScheduleStore
     from framework_m.core.jobs.keeping import KeepDays
     from framework_m.core.jobs.states import JobStatus
 
 REQUESTS = "requests"
 """In the counts: remembered requests, beside the jobs' states."""
+DUE_TIMES = "due_times"
+"""Likewise: what is told of schedules' due times."""
 
 _AT_ONCE = 500
 """Rows that one transaction removes, a job's lines among them; a single job may have more."""
@@ -37,7 +40,7 @@ class Pruned:
     """How far it is."""
 
     removed: dict[str, int] = field(default_factory=dict)
-    """By status of the jobs, and `requests`."""
+    """By status of the jobs, `requests` and `due_times`."""
     share: float = 0.0
     """Of the whole, from 0 to 1: by the times that were looked at, which is a guess."""
 
@@ -50,17 +53,25 @@ Tell = Callable[[Pruned], None]
 
 
 class Retention:
-    """What is old goes: ended jobs, by status, and requests that are remembered no longer.
+    """What is old goes: ended jobs, requests that are remembered no longer, past due times.
 
     keep: how long jobs of each final state are kept after they have ended.
+    keep_due_times: how long it is kept what became of schedules' due times.
     """
 
     def __init__(
-        self, jobs: JobPruning, replays: ReplayStore, keep: Mapping[JobStatus, KeepDays]
+        self,
+        jobs: JobPruning,
+        replays: ReplayStore,
+        schedules: ScheduleStore,
+        keep: Mapping[JobStatus, KeepDays],
+        keep_due_times: KeepDays,
     ) -> None:
         self._jobs = jobs
         self._replays = replays
+        self._schedules = schedules
         self._keep = keep
+        self._keep_due_times = keep_due_times
 
     async def prune(
         self, keep: Mapping[JobStatus, KeepDays] | None = None, *, tell: Tell = lambda _: None
@@ -79,13 +90,14 @@ class Retention:
             raise ConfigurationError("prune outside of transactions: it makes many of its own")
         kept = {**self._keep, **_checked(keep or {})}
         ages = {status: age for status, days in kept.items() if (age := age_of(days)) is not None}
-        pruned = Pruned({**{status.value: 0 for status in kept}, REQUESTS: 0})
+        pruned = Pruned({**{status.value: 0 for status in kept}, REQUESTS: 0, DUE_TIMES: 0})
         for nth, (status, age) in enumerate(ages.items()):
             async for found, share in self._old(status, age):
                 await self._remove(status, age, found, pruned, tell)
                 pruned.share = (nth + share) / len(ages)
                 tell(pruned)
         await self._prune_requests(pruned, tell)
+        await self._prune_due_times(pruned, tell)
         pruned.share = 1.0
         tell(pruned)
         return pruned
@@ -131,6 +143,17 @@ class Retention:
                 return
             if removed:
                 await _pause(time.monotonic() - began)
+
+    async def _prune_due_times(self, pruned: Pruned, tell: Tell) -> None:
+        age = age_of(self._keep_due_times)
+        while age is not None:
+            began = time.monotonic()
+            removed = await self._schedules.forget(age, _AT_ONCE)
+            pruned.removed[DUE_TIMES] += removed
+            tell(pruned)
+            if removed < _AT_ONCE:
+                return
+            await _pause(time.monotonic() - began)
 
 
 def batches(jobs: Sequence[OldJob], rows: int) -> Iterator[Sequence[str]]:

@@ -300,6 +300,8 @@ class Jobs:
             cause=replace(cause, correlation_id=job.correlation_id),
             tags=job.tags,
             retry_of=job.job_id,
+            schedule=job.schedule,
+            due_time=job.due_at,
             gates=self._limits.keyed(job.job_name, args),
             unique=unique_lock_of(job.unique_key, known.function.defaults.unique),
         )

@@ -201,4 +201,5 @@ def _expression(
 def _field(part: CronField) -> str:
     if isinstance(part, int | str):
         return str(part)
-    return ",".join(sorted(str(one) for one in part))
+    in_order = sorted(part, key=lambda one: (isinstance(one, str), one))
+    return ",".join(str(one) for one in in_order)

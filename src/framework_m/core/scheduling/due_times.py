@@ -90,26 +90,31 @@ def _from(times: Times, pending: datetime, begin: datetime, now: datetime) -> It
 
 
 def _begin_of_last(times: Times, pending: datetime, fresh: datetime, now: datetime) -> datetime:
-    """Where those begin that are in time, or the last one before: looked for from the end."""
-    if next(times.between(fresh - _TICK, now), None) is not None:
-        return fresh
-    back = _FIRST_LOOK_BACK
-    while fresh - back > pending:
-        last = _last(times.between(fresh - back, fresh))
-        if last is not None:
-            return last
-        back *= 2
-    return _last(times.between(pending, fresh)) or pending
+    """Where those begin that are in time, or the last one before."""
+    is_in_time = next(times.between(fresh - _TICK, now), None) is not None
+    return fresh if is_in_time else _latest(times, pending, fresh)
 
 
 def _missed(times: Times, pending: datetime, until: datetime) -> Missed | None:
     """Of the due times from the pending one until (not including) that moment."""
     if pending >= until:
         return None
-    count, last = 1, pending
-    for moment in itertools.islice(times.between(pending, until - _TICK), _COUNTED - 1):
-        count, last = count + 1, moment
-    return Missed(pending, last, count)
+    until -= _TICK
+    some = list(itertools.islice(times.between(pending, until), _COUNTED - 1))
+    is_many = len(some) == _COUNTED - 1
+    last = _latest(times, pending, until) if is_many else [pending, *some][-1]
+    return Missed(pending, last, 1 + len(some))
+
+
+def _latest(times: Times, pending: datetime, until: datetime) -> datetime:
+    """The last due time up to then, looked for from the end: there may be years of seconds."""
+    back = _FIRST_LOOK_BACK
+    while until - back > pending:
+        last = _last(times.between(until - back, until))
+        if last is not None:
+            return last
+        back *= 2
+    return _last(times.between(pending, until)) or pending
 
 
 def _last(moments: Iterator[datetime]) -> datetime | None:

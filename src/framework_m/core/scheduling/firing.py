@@ -106,7 +106,7 @@ class Fire:
         job = _job_of(self._jobs, schedule, job_id)
         starts = due_at + wait_within(schedule.jitter, schedule.name, due_at)
         when: dict[str, Any] = {"due_at": starts} if starts > now else {"ready_since": starts}
-        return replace(job, schedule=schedule.name, **when)
+        return replace(job, schedule=schedule.name, due_time=due_at, **when)
 
     async def _leave_out(self, unit: UnitOfWorkProtocol, plans: Sequence[_Plan]) -> None:
         """Those whose jobs are there already, and those that would overlap."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from framework_m.core import clock
 from framework_m.core.doctypes.base import stored_values
-from framework_m.core.doctypes.scheduled_job import DEFINITION, KEPT, TIMING, ScheduledJob
+from framework_m.core.doctypes.scheduled_job import (
+    DEFINITION,
+    KEPT,
+    TIMING,
+    ScheduledJob,
+    ScheduleStatus,
+)
 from framework_m.core.errors import DocumentStateError, FieldError, InvalidDocumentError
 from framework_m.core.interfaces.schedule_store import Due
 
@@ -42,7 +49,7 @@ class ScheduleKeeper:
         self._scheduler = scheduler
 
     def prepare(self, schedule: ScheduledJob) -> None:
-        stored = stored_values(schedule) or {}
+        stored = _stored(schedule)
         # Whoever sends back what was read sends these, too, as they were then.
         schedule.__dict__.update({name: stored.get(name) for name in KEPT})
         _require_ours(schedule, stored)
@@ -69,6 +76,16 @@ class ScheduleKeeper:
     def removed(self, schedule: ScheduledJob) -> Change:
         name = schedule.name
         return lambda: self._scheduler.disarm([name])
+
+
+def _stored(schedule: ScheduledJob) -> Mapping[str, Any]:
+    """What the database held, as the fields hold it; nothing of a new one."""
+    row = stored_values(schedule)
+    if row is None:
+        return {}
+    status = row["last_status"]
+    read = {"args": json.loads(row["args"]), "last_status": status and ScheduleStatus(status)}
+    return {**row, **read}
 
 
 def _require_ours(schedule: ScheduledJob, stored: Mapping[str, Any]) -> None:

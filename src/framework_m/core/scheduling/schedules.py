@@ -33,7 +33,11 @@ from framework_m.core.scheduling.words import describe
 
 if TYPE_CHECKING:
     from framework_m.core.interfaces.repository import Repositories, Repository
-    from framework_m.core.interfaces.schedule_store import PastFiring, ScheduleStore
+    from framework_m.core.interfaces.schedule_store import (
+        PastFiring,
+        ScheduleStanding,
+        ScheduleStore,
+    )
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.jobs.function import JobFunction
     from framework_m.core.jobs.handle import JobHandle
@@ -96,12 +100,14 @@ class Schedules:
 
     async def list(self) -> Sequence[ScheduleInfo]:
         """All of them, by name."""
-        found = [document async for document in self._records().iterate()]
-        return [await self._info(document) for document in found]
+        return [_info(standing) for standing in await self._store.standings()]
 
     async def get(self, name: str) -> ScheduleInfo:
         """One of them. Raises NotFoundError."""
-        return await self._info(await self._records().get(name))
+        found = await self._store.standings(name)
+        if not found:
+            raise NotFoundError(ScheduledJob.__name__, name)
+        return _info(found[0])
 
     async def run(self, name: str) -> JobHandle[Any]:
         """Enqueue its job now, whatever the time, and beside its due times.
@@ -111,7 +117,7 @@ class Schedules:
         schedule = await self._records().get(name)
         options = RunOptions(queue=schedule.queue, priority=schedule.priority)
         call: JobCall[Any] = JobCall(schedule.function, kwargs=schedule.args, options=options)
-        job = replace(self._jobs.new_job(call), schedule=schedule.name)
+        job = replace(self._jobs.new_job(call), schedule=schedule.name, due_time=clock.now())
         async with self._units() as unit:
             [handle] = await self._jobs.insert_in(unit, [job])
         return handle
@@ -134,8 +140,9 @@ class Schedules:
 
         before: the due time that ended the last page.
         """
-        await self._records().get(name)
         past = await self._store.history(name, limit=limit, before=before)
+        if not past:
+            await self.get(name)
         return [_shown(firing) for firing in past]
 
     def preview(
@@ -171,26 +178,6 @@ class Schedules:
                 await schedules.save(schedule)
             return schedule
 
-    async def _info(self, schedule: ScheduledJob) -> ScheduleInfo:
-        last = None
-        if schedule.last_job is not None:
-            past = await self._store.history(schedule.name, limit=1)
-            last = _shown(past[0]) if past else None
-        return ScheduleInfo(
-            name=schedule.name,
-            function=schedule.function,
-            cron_expression=schedule.cron_expression,
-            timezone=schedule.timezone,
-            description=schedule.description or "",
-            enabled=schedule.enabled,
-            declared_in=schedule.declared_in,
-            next_runs=_next_runs(schedule),
-            last_run=schedule.last_run,
-            last_status=last.status if last else schedule.last_status,
-            last_job=schedule.last_job,
-            lag_seconds=last.lag_seconds if last else None,
-        )
-
     def _records(self) -> Repository[ScheduledJob]:
         return self._repositories(ScheduledJob)
 
@@ -202,7 +189,30 @@ def _made(name: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> Sche
         raise InvalidDocumentError(ScheduledJob.__name__, name, field_errors(error)) from error
 
 
-def _next_runs(schedule: ScheduledJob) -> tuple[datetime, ...]:
+def _info(standing: ScheduleStanding) -> ScheduleInfo:
+    return ScheduleInfo(
+        name=standing.name,
+        function=standing.function,
+        cron_expression=standing.cron_expression,
+        timezone=standing.timezone,
+        description=standing.description or "",
+        enabled=standing.enabled,
+        declared_in=standing.declared_in,
+        next_runs=_next_runs(standing),
+        last_run=standing.last_run,
+        last_status=standing.last_status,
+        last_job=standing.last_job,
+        lag_seconds=_lag(standing.last_run, standing.last_started_at),
+    )
+
+
+def _lag(due_at: datetime | None, started_at: datetime | None) -> float | None:
+    if due_at is None or started_at is None:
+        return None
+    return (started_at - due_at).total_seconds()
+
+
+def _next_runs(schedule: ScheduleStanding) -> tuple[datetime, ...]:
     if schedule.next_run is None:
         return ()
     try:
@@ -219,13 +229,12 @@ def _upcoming(timing: Timing, after: datetime, count: int) -> tuple[datetime, ..
 
 
 def _shown(firing: PastFiring) -> ScheduleFiring:
-    lag = None if firing.started_at is None else firing.started_at - firing.due_at
     return ScheduleFiring(
         due_at=firing.due_at,
         fired_at=firing.fired_at,
         status=firing.status,
         job_id=firing.job_id,
-        lag_seconds=None if lag is None else lag.total_seconds(),
+        lag_seconds=_lag(firing.due_at, firing.started_at),
         count=firing.count,
         until=firing.until,
         detail=firing.detail,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from framework_m.core.interfaces.repository import Repositories
+    from framework_m.core.interfaces.schedule_store import ScheduleStore
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.scheduling.declared import Declaration
 
@@ -28,11 +29,13 @@ class Upkeep:
         self,
         declared: Mapping[str, Declaration],
         modules: Sequence[str],
+        store: ScheduleStore,
         units: UnitOfWorkFactory,
         repositories: Repositories,
     ) -> None:
         self._declared = declared
         self._modules = (*modules, FRAMEWORK)
+        self._store = store
         self._units = units
         self._repositories = repositories
 
@@ -41,13 +44,14 @@ class Upkeep:
 
         Any number of processes may do so at once.
         """
-        known = {it.name: it async for it in self._repositories(ScheduledJob).iterate()}
+        records = self._repositories(ScheduledJob)
+        known = await records.get_many(self._declared)
         for name, declaration in self._declared.items():
             if not _says_so(known.get(name), declaration):
                 await self._declare(name, declaration)
-        for name, record in known.items():
-            if name not in self._declared and self._is_ours(record.declared_in):
-                await self._withdraw(name)
+        for standing in await self._store.standings():
+            if standing.name not in self._declared and self._is_ours(standing.declared_in):
+                await self._withdraw(standing.name)
 
     async def _declare(self, name: str, declaration: Declaration) -> None:
         try:
