@@ -10,9 +10,10 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from framework_m import (
     Backoff,
@@ -279,3 +280,15 @@ async def tells_its_schedule(ctx: JobContext, log: Path) -> list[str | None]:
 @job(unique=Unique(by=()))
 async def once_at_a_time() -> None:
     """While one waits or runs there is no other."""
+
+
+def _looked_up(key: str) -> str:
+    if key == "unknown":
+        raise LookupError("no such key")
+    return key
+
+
+@job
+async def takes_a_key(key: Annotated[str, AfterValidator(_looked_up)]) -> str:
+    """The check of its argument raises what pydantic does not catch."""
+    return key

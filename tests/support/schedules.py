@@ -5,13 +5,13 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select, update
 
 from framework_m import FrameworkM, JobLog
 from framework_m.adapters.db.schedule_schema import scheduled_job
 from framework_m.core.doctypes.scheduled_job import ScheduledJob, ScheduleStatus
-from framework_m.core.ids import time_of
 from framework_m.core.interfaces.schedule_store import Due, PastFiring
 from tests.support.harness import Harness, until
 
@@ -106,6 +106,11 @@ async def stands(harness: Harness, name: str, *statuses: ScheduleStatus) -> Sche
     return await until(look, pause=_PAUSE)
 
 
+def time_in(job_id: str) -> datetime:
+    """What a UUIDv7 says of when it was made."""
+    return datetime.fromtimestamp((UUID(job_id).int >> 80) / 1000, UTC)
+
+
 def due_times(firings: Collection[PastFiring]) -> list[datetime]:
     return [firing.due_at for firing in firings]
 
@@ -117,7 +122,8 @@ def statuses(firings: Collection[PastFiring]) -> list[ScheduleStatus]:
 def require_one_job_each(firings: Sequence[PastFiring], jobs: Sequence[JobLog]) -> None:
     """Each due time has its job, and each job its due time, by which it is called."""
     assert [firing.job_id for firing in firings] == [job.job_id for job in jobs]
-    assert due_times(firings) == [time_of(job.job_id) for job in jobs]
+    assert due_times(firings) == [time_in(job.job_id) for job in jobs]
+    assert due_times(firings) == [job.due_at for job in jobs]
     assert due_times(firings) == [job.scheduled_at for job in jobs]
 
 
