@@ -72,7 +72,7 @@ async def looping(*schedulers: TaskiqScheduler) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def ours(harness: Harness, count: int) -> AsyncIterator[None]:
-    """taskiq's loops around the schedulers of so many applications, which do not look themselves."""
+    """taskiq's loops around the schedulers of so many applications, which look no more."""
     async with contextlib.AsyncExitStack() as stack:
         apps = [await stack.enter_async_context(harness.application()) for _ in range(count)]
         schedulers = [cast("RecordScheduler", app.ports.scheduler) for app in apps]
