@@ -144,8 +144,24 @@ FIELD = st.lists(
     max_size=4,
 ).map("".join)
 LIKE_CRON = st.lists(FIELD, min_size=4, max_size=7).map(" ".join)
+
+
+def _lists_of(*terms: str) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(terms), min_size=1, max_size=3).map(",".join)
+
+
+CRON = st.tuples(
+    st.just("") | _lists_of("*", "0", "59", "1-5", "*/10", "7/9", "10-20/3", "0-59"),
+    _lists_of("*", "0", "59", "1-5", "*/10", "7/9", "10-20/3", "*/90"),
+    _lists_of("*", "0", "2", "1-3", "*/5", "4/4", "8-18/2", "0-23"),
+    _lists_of("*", "1", "29", "31", "30-31", "*/29", "2/3", "L", "LW"),
+    _lists_of("*", "2", "JAN", "4,6", "*/12", "mar-may", "1-12/2"),
+    _lists_of("*", "0", "7", "MON", "1-5", "fri-sat", "*/7", "MON#1", "5L", "0#5", "5/1"),
+).map(" ".join)
 LIKE_EVERY = st.text(string.digits + ".hmsd-", max_size=20).map("@every ".__add__)
-ANYTHING = st.one_of(st.text(max_size=300), LIKE_CRON, LIKE_EVERY, st.sampled_from(EXPRESSIONS))
+ANYTHING = st.one_of(
+    st.text(max_size=300), LIKE_CRON, LIKE_EVERY, CRON, st.sampled_from(EXPRESSIONS)
+)
 
 
 @settings(deadline=None, max_examples=500)
@@ -154,6 +170,8 @@ ANYTHING = st.one_of(st.text(max_size=300), LIKE_CRON, LIKE_EVERY, st.sampled_fr
 @example("\ud800 * * * *")
 @example("0 0 * * ²L")
 @example("0 30 2 * 3 SUN#2")
+@example("0 9 * * MON,FRI#2")
+@example("0 9 * * 1,5L")
 @given(ANYTHING)
 def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     try:
