@@ -54,7 +54,8 @@ class Field:
         first, dash, last = base.partition("-")
         low = self.number(first)
         if dash and self.number(last) < low:
-            raise Mistake(f"the {self.name} {base!r} runs backwards: write two ranges")
+            hint = "7 is Sunday, too" if last in {"0", "SUN"} else "write two ranges"
+            raise Mistake(f"the {self.name} {base!r} runs backwards: {hint}")
 
     def _is_special(self, base: str) -> bool:
         """`L` and `LW` as a day; `5L` and `MON#2` as a weekday."""

@@ -15,8 +15,8 @@ says. Where that clock is put forward or back there are two, as in Debian's cron
 seconds from there, or, without `starts`, counted from the beginning of 1970 in UTC.
 
 cronsim reads the expression. The rule itself is ours to carry out, because cronsim's due times
-depend on where it begins: from within the second of two equal hours it returns to the first, and
-where clocks change by half an hour (Lord Howe) or at midnight it loses or invents some.
+depend on where it begins: from within the second of two equal hours it returns to the first; where
+clocks change by half an hour or at a quarter (Lord Howe, Chatham), it loses some, or never answers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from framework_m.core.text import nearest_of
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
-_MINUTE = timedelta(minutes=1)
 _WEEK = timedelta(weeks=1)  # no zone changes its clocks twice within one
 _LAST_YEAR = 9900  # not where the calendar of Python ends, so that there is room to reckon
 _PATIENCE = 50  # years; cronsim's own
@@ -137,11 +136,12 @@ def _once_each(cron: Cron, zone: ZoneInfo, begin: datetime) -> Iterator[datetime
 
 
 def _first_moment(reading: datetime, zone: ZoneInfo) -> datetime:
-    moment = reading.replace(tzinfo=zone).astimezone(UTC)
-    while _local(moment, zone) != reading:  # the clock never reads so
-        reading += _MINUTE
-        moment = reading.replace(tzinfo=zone).astimezone(UTC)
-    return moment
+    there = reading.replace(tzinfo=zone)  # the first of two, by fold=0
+    moment = there.astimezone(UTC)
+    if _local(moment, zone) == reading:
+        return moment
+    # The clock never reads so: by the offset after its change that were before it, and the reverse.
+    return _bisected(zone, there.replace(fold=1).astimezone(UTC), moment)
 
 
 def _whenever_it_reads_so(cron: Cron, zone: ZoneInfo, begin: datetime) -> Iterator[datetime]:

@@ -108,17 +108,22 @@ def _dates(day: str, month: str, weekday: str) -> str | None:
 
 
 def _weekdays(field: str) -> str | None:
-    name, _, nth = field.partition("#")
-    if nth:
-        return f"on the {_ordinal(int(nth))} {_DAYS[WEEKDAY.number(name)]} of every month"
-    if field.endswith("L"):
-        return f"on the last {_DAYS[int(field[:-1])]} of every month"
+    if "," not in field and ("#" in field or field.endswith("L")):
+        return f"on the {_weekday_of_month(field)} of every month"
     numbers = _weekday_numbers(field)
     if numbers == [1, 2, 3, 4, 5]:
         return "every weekday"
     if numbers is None or len(numbers) == 7:
         return None
     return f"every {_joined([_DAYS[n] for n in numbers])}"
+
+
+def _weekday_of_month(field: str) -> str:
+    """`MON#2` and `5L`."""
+    name, _, nth = field.partition("#")
+    if nth:
+        return f"{_ordinal(int(nth))} {_DAYS[WEEKDAY.number(name)]}"
+    return f"last {_DAYS[int(field[:-1])]}"
 
 
 def _weekday_numbers(field: str) -> list[int] | None:
