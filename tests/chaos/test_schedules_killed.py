@@ -1,6 +1,7 @@
 """A schedule of one second, workers and servers killed: each due time is one job (invariant 9)."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -25,6 +26,8 @@ from tests.support.schedules import (
     words,
 )
 from tests.support.servers import NatsServer, NatsServerFactory, PostgresServerFactory
+
+logger = logging.getLogger(__name__)
 
 NAME = "ticks"
 
@@ -126,4 +129,5 @@ async def _judge(harness: Harness, log: Path) -> None:
         assert 1 <= runs[job.job_id] <= job.claim_no, "one run for each claim at most"
     late = max(firing.fired_at - firing.due_at for firing in firings)
     again = sum(runs.values()) - len(done)
-    print(f"{len(done)} due times, {again} runs again, at most {late.total_seconds():.2f} s late")
+    told = len(done), again, late.total_seconds()
+    logger.info("%d due times, %d runs again, at most %.2f s late", *told)
