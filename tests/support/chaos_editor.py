@@ -26,6 +26,10 @@ from tests.support.application import app
 CRONS = ("*/5 * * * * *", "*/10 * * * * *", "3/15 * * * * *", "1-59/7 * * * * *", "*/20 * * * * *")
 
 
+_EDITS_A_SECOND = 50
+"""At most."""
+
+
 @dataclass(frozen=True)
 class Said:
     """What a schedule says; `version` is its job's argument, and another after each edit."""
@@ -55,6 +59,8 @@ class Editor:
         while time.monotonic() < deadline:
             said = self._said[self._chance.choice(list(self._said))]
             await self._journaled(self._another(said))
+            # Some of what a record says has to last for as long as it takes to be judged.
+            await asyncio.sleep(self._chance.uniform(0, 2 / _EDITS_A_SECOND))
         for said in list(self._said.values()):
             if said.enabled:
                 await self._journaled(replace(said, enabled=False))
