@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from framework_m import FrameworkM, JobStatus
 from framework_m.core.doctypes.scheduled_job import ScheduleStatus
 from tests.support import jobs
@@ -61,15 +59,16 @@ class ScheduleTurnsContract:
         require_one_job_each(found["all"], await jobs_of(harness, "all"))
         assert await jobs_of(harness, "none") == []
 
-    @pytest.mark.parametrize("catch_up", ["none", "last"])
-    async def test_what_is_a_little_late_is_in_time(self, harness: Harness, catch_up: str) -> None:
+    async def test_what_is_a_little_late_is_in_time(self, harness: Harness) -> None:
         started = in_the_past(hours=2, minutes=1)
         async with harness.application(schedule_grace=600).worker(IDLE):
-            await _every_hour(harness.app, "late", started, catch_up=catch_up)
-            await make_due(harness, "late", started, hasten=harness.app)
-            firings = await fired(harness, "late", 2)
+            for name in ("none", "last"):
+                await _every_hour(harness.app, name, started, catch_up=name)
+                await make_due(harness, name, started, hasten=harness.app)
+            found = [await fired(harness, name, 2) for name in ("none", "last")]
         last = started + 2 * HOUR
-        assert _told(firings) == [(started, MISSED, 2, started + HOUR), (last, QUEUED, 1, None)]
+        told = [(started, MISSED, 2, started + HOUR), (last, QUEUED, 1, None)]
+        assert [_told(firings) for firings in found] == [told, told]
 
     async def test_more_than_fit_one_turn_follow_at_once(self, harness: Harness) -> None:
         started = in_the_past(hours=4, minutes=30)
@@ -103,25 +102,18 @@ class ScheduleTurnsContract:
         assert "has not ended" in (skipped[1].detail or "")
         assert None not in [it.job_id for it in await past(harness, "allow")]
 
-    async def test_of_all_that_is_made_up_one_runs_where_overlap_is_skipped(
-        self, harness: Harness
-    ) -> None:
-        started = in_the_past(hours=3, minutes=30)
-        await _every_hour(harness.app, "alone", started, catch_up="all", overlap="skip")
-        await make_due(harness, "alone", started)
-        async with harness.app.worker(IDLE):
-            firings = await fired(harness, "alone", 4)
-        assert statuses(firings) == [QUEUED, SKIPPED, SKIPPED, SKIPPED]
-        assert (await stored(harness, "alone")).last_status is SKIPPED
-
-    async def test_jitter_puts_its_jobs_off(self, harness: Harness) -> None:
+    async def test_what_is_made_up_obeys_overlap_and_jitter(self, harness: Harness) -> None:
         started, jitter = in_the_past(hours=3, minutes=30), timedelta(hours=24)
+        await _every_hour(harness.app, "alone", started, catch_up="all", overlap="skip")
         await _every_hour(harness.app, "jittery", started, catch_up="all", jitter=86_400)
-        await make_due(harness, "jittery", started)
+        for name in ("alone", "jittery"):
+            await make_due(harness, name, started)
         async with harness.application().worker(IDLE):
-            firings = await fired(harness, "jittery", 4)
+            alone, jittery = [await fired(harness, name, 4) for name in ("alone", "jittery")]
+        assert statuses(alone) == [QUEUED, SKIPPED, SKIPPED, SKIPPED]
+        assert (await stored(harness, "alone")).last_status is SKIPPED
         found = await jobs_of(harness, "jittery")
-        waits = [job.scheduled_at - at for job, at in zip(found, due_times(firings), strict=True)]
+        waits = [job.scheduled_at - at for job, at in zip(found, due_times(jittery), strict=True)]
         assert all(timedelta() <= wait < jitter for wait in waits)
         assert len(set(waits)) == 4, "each its own"
         assert {job.status for job in found} <= {JobStatus.SCHEDULED, JobStatus.QUEUED}
@@ -146,30 +138,24 @@ class ScheduleTurnsContract:
         assert due_times(firings) == [begin, begin + timedelta(seconds=1), end]
         assert await next_run(harness, "bounded") is None
 
-    async def test_an_equal_unique_job_takes_its_place(self, harness: Harness) -> None:
+    async def test_a_due_time_has_no_second_job(self, harness: Harness) -> None:
+        """Where an equal one is unique, and where somebody puts a record back to what it was."""
         await harness.app.schedule(jobs.once_at_a_time, NEVER_SOON, name="unique")
+        await harness.app.schedule(jobs.add, NEVER_SOON, name="again", a=1)
+        at = in_the_past(minutes=2)
         async with harness.app.worker(IDLE):
-            await make_due(harness, "unique", in_the_past(minutes=2), hasten=harness.app)
-            await fired(harness, "unique")
-            await make_due(harness, "unique", in_the_past(minutes=1), hasten=harness.app)
+            for name in ("unique", "again"):
+                await make_due(harness, name, at, hasten=harness.app)
+                await fired(harness, name)
+            first = await past(harness, "again")
+            await make_due(harness, "again", at, hasten=harness.app)
+            await make_due(harness, "unique", at + timedelta(minutes=1), hasten=harness.app)
             firings = await fired(harness, "unique", 2)
         assert statuses(firings) == [QUEUED, SKIPPED]
         assert str(firings[0].job_id) in str(firings[1].detail)
-        assert len(await jobs_of(harness, "unique")) == 1
-
-    async def test_a_due_time_that_comes_again_makes_no_second_job(self, harness: Harness) -> None:
-        """As where somebody puts a record back to what it was."""
-        await harness.app.schedule(jobs.add, NEVER_SOON, name="again", a=1)
-        at, control = in_the_past(minutes=30), in_the_past(minutes=20)
-        async with harness.app.worker(IDLE):
-            await make_due(harness, "again", at, hasten=harness.app)
-            first = await fired(harness, "again")
-            await make_due(harness, "again", at, hasten=harness.app)
-            await harness.app.schedule(jobs.add, NEVER_SOON, name="control", a=1)
-            await make_due(harness, "control", control, hasten=harness.app)
-            await fired(harness, "control")
         assert await past(harness, "again") == first
-        assert [job.job_id for job in await jobs_of(harness, "again")] == [first[0].job_id]
+        for name, firing in (("unique", firings[0]), ("again", first[0])):
+            assert [job.job_id for job in await jobs_of(harness, name)] == [firing.job_id]
 
 
 async def _every_hour(app: FrameworkM, name: str, started: datetime, **options: Any) -> None:

@@ -29,6 +29,8 @@ from tests.support.schedules import (
     words,
 )
 
+ENDED = ("later", "disabled", "deleted")
+
 
 class Boom(Exception):
     """Raised to leave a transaction."""
@@ -52,37 +54,22 @@ class SchedulerContract:
         require_one_job_each(firings, await jobs_of(harness, "ticks"))
         assert await words(log) == ["tick"] * len(firings)
 
-    async def test_its_job_knows_schedule_and_due_time(self, harness: Harness) -> None:
-        log = harness.folder / "log"
-        await harness.app.schedule(jobs.tells_its_schedule, NEVER_SOON, name="a b", log=log)
-        async with harness.app.worker():
+    async def test_its_job_is_as_the_record_says(self, harness: Harness) -> None:
+        log, tells = harness.folder / "log", jobs.tells_its_schedule
+        await harness.app.schedule(
+            tells, NEVER_SOON, name="a b", queue="other", priority=1, log=log
+        )
+        async with harness.app.worker(["other"]):
             due_at = await make_due(harness, "a b", hasten=harness.app)
             [firing] = await fired(harness, "a b")
             job = await harness.ended(firing.job_id or "")
-        assert (await harness.record(job.job_id)).result == ["a b", due_at.isoformat()]
-        assert (time_in(job.job_id), job.scheduled_at, job.schedule) == (due_at, due_at, "a b")
-
-    async def test_a_run_by_hand_is_beside_its_due_times(self, harness: Harness) -> None:
-        log = harness.folder / "log"
-        await harness.app.schedule(jobs.tells_its_schedule, NEVER_SOON, name="by hand", log=log)
-        await harness.app.schedules.pause("by hand")
-        async with harness.app.worker():
-            handle = await harness.app.schedules.run("by hand")
-            schedule, asked_at = await handle.result(timeout=20)
-        assert schedule == "by hand"
-        assert asked_at is not None
-        assert await past(harness, "by hand") == []
-
-    async def test_queue_and_priority_are_those_of_the_record(self, harness: Harness) -> None:
-        log = harness.folder / "log"
-        await harness.app.schedule(
-            jobs.note, NEVER_SOON, name="q", queue="other", priority=1, log=log, word="x"
-        )
-        async with harness.app.worker(["other"]):
-            await make_due(harness, "q", hasten=harness.app)
-            [firing] = await fired(harness, "q")
-            job = await harness.ended(firing.job_id or "")
-        assert (job.queue, job.priority, job.status) == ("other", 1, JobStatus.SUCCESS)
+            by_hand = await harness.app.schedules.run("a b")
+            schedule, asked_at = await by_hand.result(timeout=20)
+        assert (job.schedule, job.queue, job.priority) == ("a b", "other", 1)
+        assert job.result == ["a b", due_at.isoformat()]
+        assert (job.due_at, job.scheduled_at, time_in(job.job_id)) == (due_at, due_at, due_at)
+        assert (schedule, asked_at is None) == ("a b", False)
+        assert len(await past(harness, "a b")) == 1, "one by hand is beside its due times"
 
     async def test_it_fires_into_a_paused_queue(self, harness: Harness) -> None:
         await harness.app.queues.pause("other")
@@ -148,105 +135,81 @@ class SchedulerContract:
 
 
 class ScheduleChangesContract:
-    """Changes by another application, each seen by what is fired after it."""
+    """Changes by another application, each seen by what is fired after it.
 
-    async def test_a_new_one_fires(self, harness: Harness) -> None:
-        async with harness.application().worker():
-            await harness.app.schedule(jobs.add, EVERY_SECOND, name="new", a=1)
-            await fired(harness, "new")
+    Subclass it with a `harness` fixture.
+    """
 
-    async def test_what_is_fired_after_an_edit_is_as_edited(self, harness: Harness) -> None:
+    async def test_what_fires_after_a_change_is_as_changed(self, harness: Harness) -> None:
+        """A new one fires, an edited one fires as edited, and what has ended fires no more."""
+        schedule, app = harness.app.schedule, harness.app
         async with harness.application().worker(), harness.application().worker():
-            await harness.app.schedule(jobs.plain, EVERY_SECOND, name="edited", text="before")
-            await fired(harness, "edited", 2)
-            await harness.app.schedule(jobs.plain, EVERY_SECOND, name="edited", text="after")
-            known = {job.job_id for job in await jobs_of(harness, "edited")}
-            await fired(harness, "edited", len(known) + 2)
+            for name in ("edited", "later", "disabled", "deleted", "control"):
+                await schedule(jobs.plain, EVERY_SECOND, name=name, text="before")
+            await schedule(jobs.plain, NEVER_SOON, name="sooner", text="before")
+            for name in ("edited", "later", "disabled", "deleted"):
+                await fired(harness, name)
+            await schedule(jobs.plain, EVERY_SECOND, name="edited", text="after")
+            await schedule(jobs.plain, EVERY_SECOND, name="sooner")
+            await schedule(jobs.plain, NEVER_SOON, name="later")
+            await app.schedules.pause("disabled")
+            await app.repository(ScheduledJob).delete(await stored(harness, "deleted"))
+            known = {name: await past(harness, name) for name in (*ENDED, "edited")}
+            await fired(harness, "sooner", 2)
+            await fired(harness, "edited", len(known["edited"]) + 2)
+            await fires_again(harness, "control", 2)
+        for name in ENDED:
+            assert due_times(await past(harness, name)) == due_times(known[name]), name
+            assert len(await jobs_of(harness, name)) == len(known[name])
+        before = {firing.job_id for firing in known["edited"]}
         for job in await jobs_of(harness, "edited"):
-            assert job.args == {"text": "before" if job.job_id in known else "after"}
+            assert job.args == {"text": "before" if job.job_id in before else "after"}
 
-    async def test_other_times_count_at_once(self, harness: Harness) -> None:
+    async def test_changes_share_the_fate_of_their_transaction(self, harness: Harness) -> None:
+        """What is rolled back changes nothing; of several edits in one the last counts."""
+        schedule, schedules = harness.app.schedule, harness.app.schedules
         async with harness.application().worker():
-            for name, cron in (("sooner", NEVER_SOON), ("later", EVERY_SECOND)):
-                await harness.app.schedule(jobs.add, cron, name=name, a=1)
-            await fired(harness, "later")
-            for name, cron in (("sooner", EVERY_SECOND), ("later", NEVER_SOON)):
-                await harness.app.schedule(jobs.add, cron, name=name, a=1)
-            known = await past(harness, "later")
-            await fired(harness, "sooner", 3)
-            assert due_times(await past(harness, "later")) == due_times(known)
+            await schedule(jobs.plain, EVERY_SECOND, name="kept", text="kept")
+            with pytest.raises(Boom):
+                async with harness.app.transaction():
+                    await schedule(jobs.add, EVERY_SECOND, name="never", a=1)
+                    await schedule(jobs.plain, NEVER_SOON, name="kept", text="new")
+                    await schedules.pause("kept")
+                    raise Boom
+            with pytest.raises(Boom):
+                async with harness.app.transaction():
+                    record = await stored(harness, "kept")
+                    await harness.app.repository(ScheduledJob).delete(record)
+                    raise Boom
+            async with harness.app.transaction():
+                for name in ("a", "b"):
+                    await schedule(jobs.plain, EVERY_SECOND, name=name, text="first")
+                    await schedule(jobs.plain, NEVER_SOON, name=name, text="second")
+                    await schedule(jobs.plain, EVERY_SECOND, name=name, text="last")
+                await schedules.pause("b")
+            for name in ("a", "kept"):
+                require_every_second(due_times(await fired(harness, name, 2)))
+        for name, text in (("a", "last"), ("kept", "kept")):
+            assert all(job.args == {"text": text} for job in await jobs_of(harness, name))
+        for name in ("b", "never"):
+            assert await past(harness, name) == []
 
-    @pytest.mark.parametrize("way", ["disabled", "deleted"])
-    async def test_one_that_is_disabled_or_deleted_fires_no_more(
-        self, harness: Harness, way: str
+    async def test_of_many_edits_the_last_counts_and_a_pause_is_not_made_up(
+        self, harness: Harness
     ) -> None:
-        async with harness.application().worker(), harness.application().worker():
-            for name in ("ends", "goes on"):
-                await harness.app.schedule(jobs.add, EVERY_SECOND, name=name, a=1)
-            await fired(harness, "ends", 2)
-            if way == "disabled":
-                await harness.app.schedules.pause("ends")
-            else:
-                await harness.app.repository(ScheduledJob).delete(await stored(harness, "ends"))
-            known = due_times(await past(harness, "ends"))
-            await fires_again(harness, "goes on", 3)
-        assert due_times(await past(harness, "ends")) == known
-        assert len(await jobs_of(harness, "ends")) == len(known)
-
-    async def test_one_that_is_enabled_goes_on_and_makes_nothing_up(self, harness: Harness) -> None:
-        started = in_the_past(hours=5)
-        await harness.app.schedule(
-            jobs.add, EVERY_SECOND, name="back", start_date=started, catch_up="all", a=1
-        )
+        schedule, started = harness.app.schedule, in_the_past(hours=5)
+        await schedule(jobs.add, EVERY_SECOND, name="back", start_date=started, catch_up="all", a=1)
         await harness.app.schedules.pause("back")
         async with harness.application().worker():
             await harness.app.schedules.resume("back")
             resumed = (await stored(harness, "back")).modified
+            for n in range(10):
+                cron = EVERY_SECOND if n % 2 else NEVER_SOON
+                await schedule(jobs.add, cron, name="often", a=n)
+            known = {firing.job_id for firing in await past(harness, "often")}
+            await fires_again(harness, "often")
             firings = await fired(harness, "back", 2)
         assert resumed is not None
         assert min(due_times(firings)) >= resumed.replace(microsecond=0)
-        require_every_second(due_times(firings))
-
-    async def test_what_is_rolled_back_changes_nothing(self, harness: Harness) -> None:
-        async with harness.application().worker():
-            await harness.app.schedule(jobs.plain, EVERY_SECOND, name="kept", text="kept")
-            await fired(harness, "kept")
-            with pytest.raises(Boom):
-                async with harness.app.transaction():
-                    await harness.app.schedule(jobs.add, EVERY_SECOND, name="never", a=1)
-                    await harness.app.schedule(jobs.plain, NEVER_SOON, name="kept", text="new")
-                    await harness.app.schedules.pause("kept")
-                    raise Boom
-            with pytest.raises(Boom):
-                async with harness.app.transaction():
-                    await harness.app.repository(ScheduledJob).delete(await stored(harness, "kept"))
-                    raise Boom
-            await fires_again(harness, "kept", 3)
-        require_every_second(due_times(await past(harness, "kept")))
-        assert all(job.args == {"text": "kept"} for job in await jobs_of(harness, "kept"))
-        assert await past(harness, "never") == []
-
-    async def test_of_edits_in_one_transaction_the_last_counts(self, harness: Harness) -> None:
-        async with harness.application().worker():
-            async with harness.app.transaction():
-                for name in ("a", "b"):
-                    await harness.app.schedule(jobs.plain, EVERY_SECOND, name=name, text="first")
-                    await harness.app.schedule(jobs.plain, NEVER_SOON, name=name, text="second")
-                await harness.app.schedule(jobs.plain, EVERY_SECOND, name="a", text="last")
-                await harness.app.schedule(jobs.plain, EVERY_SECOND, name="b", text="last")
-                await harness.app.schedules.pause("b")
-            await fired(harness, "a", 3)
-        require_every_second(due_times(await past(harness, "a")))
-        assert all(job.args == {"text": "last"} for job in await jobs_of(harness, "a"))
-        assert await past(harness, "b") == []
-
-    async def test_many_edits_leave_the_last(self, harness: Harness) -> None:
-        async with harness.application().worker():
-            for n in range(30):
-                cron = NEVER_SOON if n % 2 else EVERY_SECOND
-                await harness.app.schedule(jobs.add, cron, name="often", a=n)
-            await harness.app.schedule(jobs.add, EVERY_SECOND, name="often", a=99)
-            known = {job.job_id for job in await jobs_of(harness, "often")}
-            await fires_again(harness, "often", 2)
         later = [job for job in await jobs_of(harness, "often") if job.job_id not in known]
-        assert [job.args for job in later] == [{"a": 99}] * len(later)
+        assert [job.args for job in later] == [{"a": 9}] * len(later)

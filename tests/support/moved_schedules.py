@@ -28,9 +28,9 @@ from tests.support import jobs
 from tests.support.due_times import croniter_between, on_plain_days, timing
 from tests.support.harness import until
 
-BEGIN = datetime(2023, 11, 1, tzinfo=UTC)
+SAVED = datetime(2023, 10, 31, tzinfo=UTC)
 """In the past: what waits in a NATS server for a time since then is overdue by its own clock."""
-END = datetime(2025, 11, 1, tzinfo=UTC)
+BEGIN, END = datetime(2023, 11, 1, tzinfo=UTC), datetime(2025, 11, 1, tzinfo=UTC)
 GRACE = timedelta(days=60)
 """Above every step of the clock: nothing is late."""
 _OFTEN = 740

@@ -11,8 +11,8 @@ from framework_m.testing import MovableClock
 from tests.support.cron_expressions import EXPRESSIONS, ZONES
 from tests.support.harness import Harness
 from tests.support.moved_schedules import (
-    BEGIN,
     GRACE,
+    SAVED,
     Case,
     case_of,
     fire_by_looks,
@@ -34,7 +34,7 @@ FEW = (
 @pytest.fixture
 def moved() -> Iterator[MovableClock]:
     moved = MovableClock()
-    moved.move_to(BEGIN)
+    moved.move_to(SAVED)
     with clock.in_use(moved):
         yield moved
 

@@ -57,11 +57,12 @@ async def test_one_that_somebody_holds_locked_delays_no_other(locking: Harness) 
         assert len(await fired(locking, "held")) == 1
 
 
-async def test_many_that_somebody_holds_locked_delay_no_other(locking: Harness) -> None:
-    at = in_the_past(hours=1)
-    for n in range(MORE_THAN_ONE_LOOK):
-        await locking.app.schedule(jobs.add, NEVER_SOON, name=f"held {n}", a=1)
-        await make_due(locking, f"held {n}", at)
+async def test_many_that_somebody_holds_locked_delay_no_other(postgresql: Harness) -> None:
+    locking, at = postgresql, in_the_past(hours=1)
+    async with locking.app.transaction():
+        for n in range(MORE_THAN_ONE_LOOK):
+            await locking.app.schedule(jobs.add, NEVER_SOON, name=f"held {n}", a=1)
+            await make_due(locking, f"held {n}", at)
     await locking.app.schedule(jobs.add, NEVER_SOON, name="free", a=1)
     await make_due(locking, "free")
     async with locking.app.transaction() as unit:
