@@ -22,6 +22,7 @@ from framework_m.adapters.web import (
     meta_api,
     queues_api,
     resources_api,
+    schedules_api,
     sessions_api,
     workers_api,
 )
@@ -104,6 +105,7 @@ class FrameworkMPlugin(InitPlugin):
                 job_bulk_api.router(),
                 queues_api.router(),
                 workers_api.router(),
+                schedules_api.router(),
                 events_api.router(),
                 meta_api.router(),
             ],

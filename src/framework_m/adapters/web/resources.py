@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -72,7 +73,9 @@ class Resource(Generic[D]):
 
     async def get(self, request: Asking, name: str) -> Response[Any]:
         document = await self._repository(request).get(name)
-        if is_known(request.headers.get("if-none-match"), document):
+        # A field that is filled between versions may have changed: only the version has not.
+        known = is_known(request.headers.get("if-none-match"), document)
+        if known and not self.representation.filled:
             return Response(None, status_code=304, headers={"ETag": etag(document)})
         return self._answer(document)
 
@@ -80,7 +83,8 @@ class Resource(Generic[D]):
         document = self.representation.created(await json_object(request, self.name))
         async with self._writing(request) as repository:
             await repository.save(document)
-        location = {"Location": f"{request.url.path.rstrip('/')}/{document.name}"}
+        path = f"{request.url.path.rstrip('/')}/{quote(document.name, safe='')}"
+        location = {"Location": path}
         allowed = reach(request.user, self.representation.meta, "read")
         if not reaches(allowed, request.user, document.owner):
             return Response(b"", status_code=201, headers=location, media_type="text/plain")
