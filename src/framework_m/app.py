@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.retention import Retention
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.jobs.workers import Workers
+    from framework_m.core.metrics import Metrics
     from framework_m.core.scheduling.schedules import Schedules
     from framework_m.core.transaction import Transaction
 
@@ -201,6 +202,11 @@ class FrameworkM:
     def schedules(self) -> Schedules:
         """Look at schedules, pause them, run them now, and see what became of them."""
         return self.ports.schedules
+
+    @property
+    def metrics(self) -> Metrics:
+        """What this process has counted since it began; `/metrics` shows it."""
+        return self.ports.metrics
 
     @property
     def access(self) -> Gate:

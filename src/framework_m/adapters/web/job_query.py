@@ -87,4 +87,3 @@ def _wanted(
         before=None if cursor is None else JobCursor.decode(cursor),
         is_nobodys=not everybodys and of_user not in (None, user.id),
     )
-

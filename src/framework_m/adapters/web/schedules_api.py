@@ -13,7 +13,7 @@ from litestar.exceptions import ValidationException
 from litestar.params import FromPath, FromQuery, QueryParameter
 from pydantic import BaseModel, Field
 
-from framework_m.adapters.web.answers import COMMON, problem
+from framework_m.adapters.web.answers import COMMON, job_location, problem
 from framework_m.adapters.web.dependencies import Application
 from framework_m.adapters.web.enqueue_api import Enqueued
 from framework_m.adapters.web.errors import UnfitQueryError, parameter_errors, unfit_query
@@ -89,8 +89,7 @@ async def run_schedule(
         raise InvalidDocumentError(ScheduledJob.__name__, name, errors) from error
     said = "an equal job, which is unique, is there already" if job.existed else "was enqueued"
     told = Enqueued(job_id=job, status=await job.status(), message=f"{name}: {said}")
-    above = request.url.path.partition("/api/v1/schedules/")[0]
-    return Response(told, headers={"Location": f"{above}/api/v1/jobs/{job}"})
+    return Response(told, headers=job_location(request.url.path, job))
 
 
 @post("/{name:str}/pause", status_code=200, summary="Pause a schedule", responses=_NAMED)

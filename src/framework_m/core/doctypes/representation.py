@@ -157,7 +157,8 @@ def _without(values: Mapping[str, Any], names: Any) -> dict[str, Any]:
 
 def _is_read_only(field: FieldInfo) -> bool:
     extra = field.json_schema_extra
-    return isinstance(extra, dict) and extra.get("readOnly") is True
+    marked = isinstance(extra, dict) and extra.get("readOnly") is True
+    return marked and not field.is_required()  # else nobody could create one
 
 
 def _is_secret(annotation: Any) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.registry import JobRegistry
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.jobs.workers import Workers
+    from framework_m.core.metrics import Metrics
     from framework_m.core.scheduling.declared import Declaration
     from framework_m.core.scheduling.schedules import Schedules
     from framework_m.core.scheduling.settling import Settling
@@ -129,6 +130,10 @@ class ApplicationProtocol(Protocol):
     @property
     def events(self) -> Events:
         """Its events. Raises ConfigurationError while it is not open."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What this process has counted. Raises ConfigurationError while it is not open."""
 
     def worker(self) -> AbstractAsyncContextManager[None]:
         """Run jobs for as long as the block lasts."""

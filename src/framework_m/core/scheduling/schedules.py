@@ -109,6 +109,10 @@ class Schedules:
             raise NotFoundError(ScheduledJob.__name__, name)
         return _info(found[0])
 
+    async def standings(self) -> Sequence[ScheduleStanding]:
+        """How all of them stand, by name: in one query, and without reckoning due times."""
+        return await self._store.standings()
+
     async def run(self, name: str) -> JobHandle[Any]:
         """Enqueue its job now, whatever the time, and beside its due times.
 
