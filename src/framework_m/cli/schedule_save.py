@@ -12,7 +12,7 @@ from framework_m.cli.console import DONE, UsageError, run, say_json
 from framework_m.cli.enqueued import hint_at
 from framework_m.cli.loading import AppOption, load
 from framework_m.cli.options import Json
-from framework_m.cli.schedules import about, owned_by_code
+from framework_m.cli.schedules import about, owned_by_code, require_quotes
 from framework_m.core.errors import InvalidDocumentError, NotFoundError, UnknownJobError
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def schedule_save(
     Arguments named like an option of this command go after `--`; those of the function:
     m job:run FUNCTION --help.
     """
-    if not name.strip():
-        raise UsageError("NAME: must not be empty")
-    _require_options(arguments)
+    if not name.strip() or "/" in name:
+        raise UsageError("NAME: must be a text without a slash")
+    require_quotes([word for word in arguments[:1] if not word.startswith("-")])
     asked: dict[str, Any] = {
         "timezone": timezone,
         "queue": queue,
@@ -104,23 +104,7 @@ def schedule_save(
     given = {field: _value(field, it) for field, it in asked.items() if it is not None}
     application = load(app)
     job = _job(application, function)
-    saved = run(_save(application, name, job, cron, given, arguments))
-    if as_json:
-        say_json(saved.model_dump(mode="json"))
-    else:
-        from framework_m.cli.schedule_views import say_saved  # noqa: PLC0415 - as needed
-
-        say_saved(saved)
-    return DONE
-
-
-def _require_options(arguments: tuple[str, ...]) -> None:
-    """An expression without quotes is many words, and its stars are files."""
-    if arguments and not arguments[0].startswith("-"):
-        raise UsageError(
-            f'{arguments[0]!r}: write CRON in quotes, as "0 9 * * 1-5", and a job\'s arguments '
-            f"as --key value"
-        )
+    return run(_save(application, name, job, cron, given, arguments, as_json=as_json))
 
 
 def _value(field: str, given: Any) -> Any:
@@ -156,7 +140,9 @@ async def _save(
     cron: str,
     given: Mapping[str, Any],
     words: tuple[str, ...],
-) -> ScheduleInfo:
+    *,
+    as_json: bool,
+) -> int:
     async with about(app, name):
         async with app.transaction():
             stored = await _stored(app, name)
@@ -166,9 +152,19 @@ async def _save(
             except InvalidDocumentError as error:
                 raise UsageError(_told(error)) from error
         saved = await app.schedules.get(name)
+        _say(saved, as_json)
         if saved.enabled:
             await hint_at(app, given.get("queue") or (stored and stored.queue) or job.queue)
-        return saved
+    return DONE
+
+
+def _say(saved: ScheduleInfo, as_json: bool) -> None:
+    if as_json:
+        say_json(saved.model_dump(mode="json"))
+        return
+    from framework_m.cli.schedule_views import say_saved  # noqa: PLC0415 - as above
+
+    say_saved(saved)
 
 
 async def _stored(app: FrameworkM, name: str) -> ScheduledJob | None:

@@ -10,7 +10,7 @@ from framework_m.cli.console import DONE, UsageError, complain, run, say_json
 from framework_m.cli.job_filters import moment
 from framework_m.cli.loading import AppOption, load
 from framework_m.cli.options import Json
-from framework_m.cli.schedules import ScheduleName, about
+from framework_m.cli.schedules import ScheduleName, about, require_quotes
 from framework_m.core.errors import CronError, UnknownTimeZoneError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def schedule_preview(
         str, Parameter(help='A cron expression in quotes: "0 9 * * 1-5", @daily, "@every 90s".')
     ],
     /,
-    *,
+    *stray: Annotated[str, Parameter(show=False)],
     timezone: Annotated[str, Parameter(help="The zone it goes by.")] = "UTC",
     count: Annotated[int, Parameter(help="How many due times.")] = 10,
     as_json: Json = False,
@@ -65,6 +65,7 @@ def schedule_preview(
     """Say what a cron expression means, and when it would be due next."""
     from framework_m.core.scheduling.previews import preview  # noqa: PLC0415 - as above
 
+    require_quotes(stray)
     if not 1 <= count <= _MOST_PREVIEWED:
         raise UsageError(f"--count must be from 1 to {_MOST_PREVIEWED}")
     try:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from framework_m.cli.console import (
     DONE,
     CommandFailedError,
+    UsageError,
     complain,
     printable,
     run,
@@ -103,6 +104,12 @@ async def about(app: FrameworkM, name: str) -> AsyncIterator[None]:
             yield
         except NotFoundError as error:
             raise CommandFailedError(await _no_such(app, name)) from error
+
+
+def require_quotes(stray: Sequence[str]) -> None:
+    """Without quotes an expression is many words, and its stars are names of files."""
+    if stray:
+        raise UsageError(f'{stray[0]!r}: write CRON in quotes, as "0 9 * * 1-5"')
 
 
 def owned_by_code(name: str, module: str) -> CommandFailedError:
