@@ -53,7 +53,7 @@ def next_run_of(schedule: ScheduleInfo) -> str:
     if not schedule.next_runs:
         return "it is never due"
     zone = zone_of(schedule.timezone)
-    return f"next {in_a_row(schedule.next_runs[:1], zone)}, {printable(schedule.timezone)}"
+    return f"next {in_a_row(schedule.next_runs[:1], zone)}, {zone}"
 
 
 def say_history(past: Sequence[ScheduleFiring], timezone: str) -> None:
