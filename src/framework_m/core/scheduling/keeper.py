@@ -54,6 +54,9 @@ class ScheduleKeeper:
         schedule.__dict__.update({name: stored.get(name) for name in KEPT})
         _require_ours(schedule, stored)
         timing, errors = self._settling.settle(schedule)
+        if (errors or timing is None) and _is_only_disabled(schedule, stored):
+            schedule.__dict__["next_run"] = None
+            return
         if errors or timing is None:
             raise InvalidDocumentError(ScheduledJob.__name__, schedule.name or None, errors)
         schedule.__dict__["next_run"] = _next_run(schedule, timing, stored)
@@ -99,6 +102,12 @@ def _require_ours(schedule: ScheduledJob, stored: Mapping[str, Any]) -> None:
         if changed:
             errors = [FieldError(name, told) for name in changed]
             raise InvalidDocumentError(ScheduledJob.__name__, schedule.name, errors)
+
+
+def _is_only_disabled(schedule: ScheduledJob, stored: Mapping[str, Any]) -> bool:
+    """Allowed whatever is wrong by now: a deploy may have removed its function."""
+    is_same = stored and all(getattr(schedule, name) == stored[name] for name in DEFINITION)
+    return bool(is_same) and not schedule.enabled
 
 
 def _next_run(schedule: ScheduledJob, timing: Timing, stored: Mapping[str, Any]) -> datetime | None:

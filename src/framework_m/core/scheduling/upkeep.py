@@ -33,7 +33,7 @@ class Upkeep:
         units: UnitOfWorkFactory,
         repositories: Repositories,
     ) -> None:
-        self._declared = declared
+        self.declared = declared
         self._modules = (*modules, FRAMEWORK)
         self._store = store
         self._units = units
@@ -45,12 +45,12 @@ class Upkeep:
         Any number of processes may do so at once.
         """
         records = self._repositories(ScheduledJob)
-        known = await records.get_many(self._declared)
-        for name, declaration in self._declared.items():
+        known = await records.get_many(self.declared)
+        for name, declaration in self.declared.items():
             if not _says_so(known.get(name), declaration):
                 await self._declare(name, declaration)
         for standing in await self._store.standings():
-            if standing.name not in self._declared and self._is_ours(standing.declared_in):
+            if standing.name not in self.declared and self._is_ours(standing.declared_in):
                 await self._withdraw(standing.name)
 
     async def _declare(self, name: str, declaration: Declaration) -> None:
