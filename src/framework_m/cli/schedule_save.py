@@ -145,16 +145,15 @@ async def _save(
 ) -> int:
     async with about(app, name):
         async with app.transaction():
-            stored = await _stored(app, name)
-            args = _arguments(job, stored, words)
+            args = _arguments(job, await _stored(app, name), words)
             try:
-                await app.schedule(job.name, cron, name=name, args=args, **given)
+                record = await app.schedule(job.name, cron, name=name, args=args, **given)
             except InvalidDocumentError as error:
                 raise UsageError(_told(error)) from error
         saved = await app.schedules.get(name)
         _say(saved, as_json)
         if saved.enabled:
-            await hint_at(app, given.get("queue") or (stored and stored.queue) or job.queue)
+            await hint_at(app, record.queue or job.queue)
     return DONE
 
 

@@ -43,7 +43,7 @@ def say_schedules(found: Sequence[ScheduleInfo]) -> None:
 
 def say_saved(schedule: ScheduleInfo) -> None:
     """What was saved, as it was understood, so that a mistake is seen."""
-    say(f"{printable(schedule.name)} is saved")
+    say(f"{printable(schedule.name)} is saved" + ("" if schedule.enabled else ", and paused"))
     for line in _more(schedule):
         say(line)
 
