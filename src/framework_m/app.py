@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from framework_m.core.access.gate import Gate
     from framework_m.core.doctypes.registry import DocTypeRegistry
     from framework_m.core.doctypes.scheduled_job import ScheduledJob
+    from framework_m.core.errors import FieldError
     from framework_m.core.events.registry import HandlerRegistry
     from framework_m.core.events.service import Events
     from framework_m.core.identity import User
@@ -302,6 +303,9 @@ class FrameworkM:
         """
         async with self.ports.transaction(session) as tx:
             yield tx
+
+    def faults(self, document: DocType) -> Sequence[FieldError]:
+        return self.ports.repositories.faults(document)
 
     def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
         """The documents of one DocType, in the transaction of the context.

@@ -138,6 +138,14 @@ WRONG: list[tuple[dict[str, Any], set[str]]] = [
         {"function", "cron_expression", "timezone"},
     ),
     (
+        {"priority": 9, "jitter": "x", "cron_expression": "?", "args": {"a": "one"}},
+        {"priority", "jitter", "cron_expression", "args.a"},
+    ),
+    (
+        {"function": None, "start_date": "2027-01-01", "end_date": "2026-01-01", "mode": 1},
+        {"function", "end_date", "mode"},
+    ),
+    (
         {"args": {"b": 1}, "queue": "a b", "cron_expression": "?", "timezone": "x"},
         {"args.a", "queue", "cron_expression", "timezone"},
     ),
@@ -150,6 +158,14 @@ async def test_what_is_wrong_with_a_schedule_is_named_field_by_field(
     for changed, named in WRONG:
         refused = await client.post(RECORDS, json={**VALID, **changed})
         assert (refused.status_code, set(fields(refused))) == (422, named), changed
+    await saved(client, name="there", timezone="UTC")
+    for method in ("PUT", "PATCH"):
+        wrong = {"cron_expression": "?", "priority": 9, "args": {"a": "one"}}
+        body = wrong if method == "PATCH" else {"timezone": "x", **wrong}
+        refused = await client.request(method, f"{RECORDS}/there", json=body)
+        named = {"PUT": {"function", "timezone"}, "PATCH": {"args.a"}}[method]
+        assert set(fields(refused)) == named | {"cron_expression", "priority"}
+    assert (await client.delete(f"{RECORDS}/there")).status_code == 204
     assert (await client.get(SCHEDULES)).json()["items"] == []
 
 
@@ -334,6 +350,8 @@ async def test_schedules_are_for_those_who_may_do_everything(sqlite: Harness) ->
             body = {} if method == "PATCH" else body
             assert (await client.request(method, path, json=body)).status_code == status, path
             assert (await stranger.request(method, path, json=body)).status_code == 401
+        probe = await client.post(RECORDS, json={**VALID, "function": "ad", "priority": 9})
+        assert set(fields(probe)) <= {"priority"}, "nobody is told the names of functions"
     assert await sqlite.app.jobs.list() == []
 
 

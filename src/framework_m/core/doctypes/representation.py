@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args
 
 from pydantic import SecretStr, ValidationError
 
@@ -92,6 +93,19 @@ class Representation(Generic[D]):
         merged = merge_patch(current, _without(changes, untouched))
         as_said = {name: changes[name] for name in untouched & changes.keys()}
         self.replace(document, {**merged, **as_said})
+
+    def sound_part(self, body: Mapping[str, Any], document: D | None = None) -> D:
+        """Of what is refused, that of which each field by itself is sound: to look at, not to save.
+
+        On top of a document, if it is there already. Fields that are needed may be missing.
+        """
+        empty = cast("D", self.doctype.model_construct())
+        part = empty if document is None else document.model_copy()
+        for name in self._given:
+            if name in body:
+                with contextlib.suppress(ValidationError):
+                    setattr(part, name, body[name])
+        return part
 
     def _require_same_version(self, document: D, body: Mapping[str, Any]) -> None:
         version = body.get("version")
