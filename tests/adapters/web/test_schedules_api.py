@@ -8,9 +8,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from framework_m.core.scheduling.firing import Fire
 from framework_m.testing import Kit
 from tests.support.callers import ADMIN, NOBODY, calling, fields
-from tests.support.harness import Harness
+from tests.support.harness import Harness, until
 from tests.support.scheduled_jobs import app as scheduled
 
 RECORDS = "/api/v1/resource/ScheduledJob"
@@ -249,6 +250,46 @@ async def test_the_history_of_a_schedule_is_read_in_pages(
     assert [it["due_at"] for it in rest["items"]] == ["2026-11-26T01:00:00Z"]
     assert rest["next"] is None
     assert (await client.get(path)).json()["next"] is None
+
+
+async def test_what_became_of_due_times_outlives_their_jobs(
+    moved: tuple[Kit, httpx.AsyncClient],
+) -> None:
+    kit, client = moved
+    await saved(client, function="report", args={"month": "May"}, cron_expression="@hourly")
+    kit.clock.move_to(MIDNIGHT + timedelta(hours=1, seconds=1))
+    await kit.drain()
+    kit.clock.move_to(MIDNIGHT + timedelta(hours=2, seconds=1))
+    await kit.drain()
+    first, second = (await client.get(f"{SCHEDULES}/nightly/history")).json()["items"]
+    assert (await client.delete(f"/api/v1/jobs/{first['job_id']}")).status_code == 204
+    kit.clock.advance(days=8)
+    pruned = await scheduled.retention.prune()
+    assert pruned.removed["Success"] == 1
+    told = (await client.get(f"{SCHEDULES}/nightly/history")).json()["items"]
+    gone = {first["job_id"], second["job_id"]}
+    assert [it["status"] for it in told if it["job_id"] in gone] == ["Success", "Success"]
+
+
+async def test_a_due_time_whose_job_was_removed_before_it_ran_was_cancelled(
+    sqlite: Harness, client: httpx.AsyncClient
+) -> None:
+    await saved(client, cron_expression="* * * * * *")
+    ports = sqlite.app.ports
+
+    async def fired() -> list[dict[str, Any]] | None:
+        await Fire(ports.schedule_store, ports.units, ports.jobs, timedelta(10))(["nightly"])
+        found: list[dict[str, Any]] = (await client.get(f"{SCHEDULES}/nightly/history")).json()[
+            "items"
+        ]
+        return found or None
+
+    [first, *_] = await until(fired)
+    await client.post(f"{SCHEDULES}/nightly/pause")
+    assert first["status"] == "Queued"
+    assert (await client.delete(f"/api/v1/jobs/{first['job_id']}")).status_code == 204
+    told = (await client.get(f"{SCHEDULES}/nightly/history")).json()["items"]
+    assert [it["status"] for it in told if it["job_id"] == first["job_id"]] == ["Cancelled"]
 
 
 async def test_a_page_of_history_that_means_nothing_is_refused(client: httpx.AsyncClient) -> None:
