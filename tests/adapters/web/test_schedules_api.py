@@ -7,10 +7,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from litestar import Litestar
 
+from framework_m import FrameworkMPlugin
 from framework_m.core.scheduling.firing import Fire
 from framework_m.testing import Kit
-from tests.support.callers import ADMIN, NOBODY, calling, fields
+from tests.support.callers import ADMIN, NOBODY, bearer, calling, fields
 from tests.support.harness import Harness, until
 from tests.support.scheduled_jobs import app as scheduled
 
@@ -412,3 +414,20 @@ async def test_the_schema_says_which_fields_are_filled(client: httpx.AsyncClient
         for it in document["paths"]["/api/v1/jobs"]["get"]["parameters"]
         if it["name"] == "schedule"
     ).items()
+
+
+async def test_locations_keep_the_prefix_of_the_plugin(sqlite: Harness) -> None:
+    mounted = Litestar([], plugins=[FrameworkMPlugin(sqlite.app, prefix="/background")])
+    transport = httpx.ASGITransport(mounted)  # type: ignore[arg-type]  # Litestar's messages
+    headers = await bearer(sqlite.app, ADMIN)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://test/background", headers=headers
+    ) as client:
+        await saved(client)
+        ran = await client.post(f"{SCHEDULES}/nightly/run")
+        path = ran.headers["location"]
+        assert path == f"/background/api/v1/jobs/{ran.json()['job_id']}"
+        await client.post(f"/api/v1/jobs/{ran.json()['job_id']}/cancel")
+        again = await client.post(f"/api/v1/jobs/{ran.json()['job_id']}/retry")
+        assert again.headers["location"] == f"/background/api/v1/jobs/{again.json()['job_id']}"
+        assert (await client.get("/metrics")).status_code == 200
