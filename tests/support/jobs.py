@@ -10,11 +10,22 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
-from framework_m import Backoff, BaseEvent, Cancel, Discard, JobContext, Retry, Snooze, job
+from framework_m import (
+    Backoff,
+    BaseEvent,
+    Cancel,
+    Discard,
+    JobContext,
+    Retry,
+    Snooze,
+    Unique,
+    job,
+)
 from framework_m.core.ids import uuid7
 
 
@@ -258,3 +269,26 @@ async def says_when_it_is_cancelled(log: Path) -> None:
 async def counts_aloud(ctx: JobContext, times: int) -> None:
     for n in range(times):
         await ctx.log(str(n))
+
+
+@job
+async def tells_its_schedule(ctx: JobContext, log: Path) -> list[str | None]:
+    _append(log, ctx.job_id)
+    return [ctx.schedule, None if ctx.due_at is None else ctx.due_at.isoformat()]
+
+
+@job(unique=Unique(by=()))
+async def once_at_a_time() -> None:
+    """While one waits or runs there is no other."""
+
+
+def _looked_up(key: str) -> str:
+    if key == "unknown":
+        raise LookupError("no such key")
+    return key
+
+
+@job
+async def takes_a_key(key: Annotated[str, AfterValidator(_looked_up)]) -> str:
+    """The check of its argument raises what pydantic does not catch."""
+    return key

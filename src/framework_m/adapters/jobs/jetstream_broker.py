@@ -21,6 +21,7 @@ from nats.js.errors import NotFoundError
 from taskiq_nats import PullBasedJetStreamBroker
 
 from framework_m.adapters.nats import streams
+from framework_m.adapters.nats.parking import park
 from framework_m.adapters.nats.puller import Puller
 from framework_m.core.errors import NatsUnavailableError
 
@@ -126,15 +127,7 @@ class JetStreamBroker(PullBasedJetStreamBroker):
 
     async def park(self, message: Msg, reason: str) -> None:
         """Keep a message that is not ours, with the reason; then, and only then, let go of it."""
-        headers = {**(message.headers or {}), "Framework-M-Reason": reason}
-        headers = {k: v for k, v in headers.items() if not k.startswith("Nats-")}
-        try:
-            await self.connection.jetstream.publish(
-                f"{self._prefix}.parked.jobs", message.data, headers=headers
-            )
-            await message.ack()
-        except (NatsError, OSError, TimeoutError) as error:
-            raise NatsUnavailableError(str(error) or type(error).__name__) from error
+        await park(self.connection.jetstream, message, f"{self._prefix}.parked.jobs", reason)
 
     async def report_streams(self) -> list[streams.StreamReport]:
         """See to the streams, and tell of them. Raises NatsUnavailableError."""

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from framework_m.adapters.nats import streams
+from framework_m.adapters.nats.parking import park
 from framework_m.adapters.nats.publisher import Outgoing, Publisher
 from framework_m.adapters.nats.puller import Puller
 from framework_m.adapters.scheduling.taskiq_scheduler import RecordScheduler
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from framework_m.adapters.nats.connection import NatsConnection
     from framework_m.core.interfaces.schedule_store import Due, ScheduleStore
-    from framework_m.core.scheduling.firing import Fire, Round
+    from framework_m.core.scheduling.firing import Fire
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class JetStreamScheduler:
         self._limits = limits
         self._fire = fire
         self._stream = streams.schedules_stream(prefix)
+        self._parked = streams.parked_stream(prefix)
         self._publisher = Publisher(connection)
         self._mender = RecordScheduler(broker, store, fire, late=_LATE, fired=self._mended)
         self._pullers: set[Puller] = set()
@@ -139,17 +141,22 @@ class JetStreamScheduler:
 
     async def _handle(self, messages: Sequence[Msg]) -> None:
         """Fire, put the next ones in place, and only then let go of these."""
-        if not messages:
-            return
         named = [(message, _schedule_of(message)) for message in messages]
-        done = await self._fired([schedule for _, schedule in named if schedule is not None])
-        await self.arm(done.next)
-        for message, schedule in named:
-            is_busy = schedule in done.busy
-            await _say(message.nak(delay=_BUSY) if is_busy else message.ack())
+        ours = [(message, schedule) for message, schedule in named if schedule is not None]
+        if ours:
+            done = await self._fire(sorted({schedule for _, schedule in ours}))
+            await self.arm(done.next)
+            for message, schedule in ours:
+                is_busy = schedule in done.busy
+                await _say(message.nak(delay=_BUSY) if is_busy else message.ack())
+        for foreign in (message for message, schedule in named if schedule is None):
+            await self._park(foreign)
 
-    async def _fired(self, schedules: Sequence[str]) -> Round:
-        return await self._fire(sorted(set(schedules)))
+    async def _park(self, message: Msg) -> None:
+        logger.error("parked a message on %s: it is of no schedule", message.subject)
+        subject = f"{self._prefix}.parked.schedules"
+        reason = "this is no message of a schedule"
+        await park(self._connection.jetstream, message, subject, reason)
 
     async def _mended(self, due: Sequence[Due]) -> None:
         """What the look at the records has fired, as no message did."""
@@ -167,7 +174,8 @@ class JetStreamScheduler:
             if self._is_ensured:
                 return
             jetstream = self._connection.jetstream
-            await streams.ensure(jetstream, self._stream, self._limits)
+            for stream in (self._stream, self._parked):
+                await streams.ensure(jetstream, stream, self._limits)
             config = ConsumerConfig(
                 durable_name=_CONSUMER,
                 filter_subject=self._due_subject,
@@ -213,15 +221,12 @@ async def _interrupt_on(stop: asyncio.Event, wakeup: Wakeup) -> None:
 
 
 def _schedule_of(message: Msg) -> str | None:
-    """Which schedule it is of; None, and no more is made of it, if it is none of ours."""
+    """Which schedule it is of; None if it is none of ours."""
     try:
         schedule = json.loads(message.data)["schedule"]
     except (ValueError, TypeError, KeyError, RecursionError):
         schedule = None
-    if not isinstance(schedule, str):
-        logger.error("a message on %s is of no schedule, and dropped", message.subject)
-        return None
-    return schedule
+    return schedule if isinstance(schedule, str) else None
 
 
 async def _say(answer: object) -> None:

@@ -70,6 +70,8 @@ class RecordScheduler(TaskiqScheduler):
         self._late = late
         self._fired = fired
         self._wakeup = Wakeup()
+        self._stuck: frozenset[str] = frozenset()
+        """What was due at the last look and could not be fired: locked, or broken."""
 
     async def startup(self) -> None:
         """Nothing: the broker is the application's."""
@@ -110,29 +112,20 @@ class RecordScheduler(TaskiqScheduler):
     async def _look(self) -> float:
         """Fire what is due; how many seconds until the next look."""
         ahead = timedelta(seconds=_INTERVAL)
-        pending = await self._store.pending(ahead - self._late, _AT_ONCE)
+        # Those that cannot be fired stay the most overdue, however many they are.
+        limit = _AT_ONCE + len(self._stuck)
+        pending = await self._store.pending(ahead - self._late, limit)
         due = [it.schedule for it in pending if it.left <= -self._late]
         if not due:
+            self._stuck = frozenset()
             soonest = min((it.left + self._late for it in pending), default=ahead)
             return max(0.0, soonest.total_seconds())
-        return await self._fire_all(due)
-
-    async def _fire_all(self, schedules: Sequence[str]) -> float:
-        """Together; where the database refuses that, one by one, so that one spoils no other.
-
-        How many seconds until they are worth another look.
-        """
-        try:
-            done = await self._fire(schedules)
-        except UnavailableError:
-            raise
-        except Exception:
-            if len(schedules) == 1:
-                logger.exception("the schedule %r cannot be fired", schedules[0])
-                return _INTERVAL
-            return max([await self._fire_all([schedule]) for schedule in schedules])
+        done = await self._fire(due)
+        self._stuck = done.busy | done.failed
         if self._fired is not None:
             await self._fired(done.next)
+        if done.failed:
+            return _INTERVAL
         return _BUSY if done.busy else 0.0
 
     async def _interrupt_on(self, stop: asyncio.Event) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework_m.core.causes import Cause
 from framework_m.core.doctypes.scheduled_job import CatchUp, Overlap, ScheduleStatus
-from framework_m.core.errors import FrameworkMError
+from framework_m.core.errors import FrameworkMError, UnavailableError
 from framework_m.core.ids import uuid7_of
 from framework_m.core.interfaces.job_store import NewJob
 from framework_m.core.interfaces.schedule_store import Due, Fired, Firing
@@ -37,6 +37,8 @@ class Round:
     """Their next due times, also of those that were not due; some may have passed already."""
     busy: frozenset[str]
     """Those that somebody else had in hand: to be tried again in a moment."""
+    failed: frozenset[str] = frozenset()
+    """Those that cannot be fired, as the log tells; they stay due."""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,18 @@ class Fire:
 
         What is wrong with one of them is noted in its history, and spoils no other.
         """
+        try:
+            return await self._together(names)
+        except UnavailableError:
+            raise
+        except Exception:
+            # As where the database refuses what one of them comes to.
+            if len(names) > 1:
+                return _all_of([await self([name]) for name in names])
+            logger.exception("the schedule %r cannot be fired", *names)
+            return Round((), frozenset(), failed=frozenset(names))
+
+    async def _together(self, names: Collection[str]) -> Round:
         async with self._units() as unit:
             locked = await self._store.lock(unit, names)
             plans = [self._plan(schedule, locked.now) for schedule in locked.schedules]
@@ -82,14 +96,14 @@ class Fire:
     def _plan(self, schedule: StoredSchedule, now: datetime) -> _Plan:
         try:
             plan = _Plan(schedule, self._turn(schedule, now))
-        except (FrameworkMError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, it is this one's alone
             # Somebody went past the checks, to the database itself: nobody knows when it is due.
             stopped = Turn((), None, None)
             return _Plan(schedule, stopped, firings=[_refused(schedule, schedule.next_run, error)])
         for due_at in plan.turn.due:
             try:
                 plan.jobs.append((due_at, self._new_job(schedule, due_at, now)))
-            except (FrameworkMError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - likewise; checks of arguments are users'
                 plan.firings.append(_refused(schedule, due_at, error))
         return plan
 
@@ -97,6 +111,7 @@ class Fire:
         times = timing_of(
             schedule.cron_expression, schedule.timezone, schedule.start_date, schedule.end_date
         )
+        Overlap(schedule.overlap)  # raises ValueError
         window = timedelta(seconds=schedule.catch_up_window)
         rule = CatchUpRule(CatchUp(schedule.catch_up), window, self._grace)
         return turn(times, rule, schedule.next_run, now)
@@ -140,6 +155,14 @@ class Fire:
                 waits = ScheduleStatus.QUEUED if job.due_at is None else ScheduleStatus.SCHEDULED
                 firing = Firing(plan.schedule.name, due_at, waits, job.job_id)
                 plan.firings.append(firing)
+
+
+def _all_of(rounds: Sequence[Round]) -> Round:
+    return Round(
+        [due for it in rounds for due in it.next],
+        frozenset().union(*(it.busy for it in rounds)),
+        frozenset().union(*(it.failed for it in rounds)),
+    )
 
 
 def _job_of(jobs: Jobs, schedule: StoredSchedule, job_id: str) -> NewJob:
@@ -188,7 +211,10 @@ def _skipped(plan: _Plan, due_at: datetime, why: str) -> Firing:
 
 
 def _refused(schedule: StoredSchedule, due_at: datetime, error: Exception) -> Firing:
-    return Firing(schedule.name, due_at, ScheduleStatus.REFUSED, detail=str(error))
+    told = str(error)
+    if not isinstance(error, FrameworkMError | ValueError):
+        told = f"{type(error).__name__}: {told}"
+    return Firing(schedule.name, due_at, ScheduleStatus.REFUSED, detail=told)
 
 
 def _say_unusual(fired: Sequence[Fired]) -> None:
