@@ -147,6 +147,9 @@ async def test_it_can_be_run_at_any_time(kit: Kit) -> None:
         ({"jitter": -1}, "jitter"),
         ({"overlap": "never"}, "overlap"),
         ({"start_date": "2026-02-01", "end_date": "2026-01-01"}, "end_date"),
+        ({"start_date": "0001-01-01T00:00:00Z"}, "start_date"),
+        ({"start_date": "9999-12-31T23:59:59-12:00"}, "start_date"),
+        ({"end_date": "9999-12-31T23:59:59", "timezone": "America/New_York"}, "end_date"),
     ],
 )
 async def test_bad_input_names_the_field(kit: Kit, changed: dict[str, Any], field: str) -> None:
