@@ -89,6 +89,9 @@ class RecordScheduler(TaskiqScheduler):
     async def disarm(self, schedules: Collection[str]) -> None:
         """The records have told."""
 
+    async def close(self) -> None:
+        """Nothing is on its way."""
+
     async def run(self, stop: asyncio.Event) -> None:
         following = every(_INTERVAL, self._store.follow, stop, who="outcomes of schedules")
         await asyncio.gather(self._look_until(stop), self._interrupt_on(stop), following)
