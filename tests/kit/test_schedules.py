@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
 from sqlalchemy import delete, update
 
 from framework_m import CatchUp, FrameworkM, InvalidDocumentError, JobStatus, ScheduledJob

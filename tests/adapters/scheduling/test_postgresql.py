@@ -87,8 +87,6 @@ async def test_one_whose_unique_job_somebody_has_not_committed_delays_no_other(
         await jobs.once_at_a_time.enqueue()
         async with locking.application().worker():
             await fired(locking, "free")
-            await make_due(locking, "free", in_the_past(minutes=20))
-            await fired(locking, "free", 2)
         assert await past(locking, "kept out") == []
     async with locking.application().worker():
         [firing] = await fired(locking, "kept out")

@@ -128,7 +128,7 @@ class DatabaseScheduleStore:
         """
         asked = [database_now()]
         if self._is_postgresql:
-            asked.append(func.set_config("lock_timeout", _LONGEST_WAIT, True))  # noqa: FBT003
+            asked.append(func.set_config("lock_timeout", _LONGEST_WAIT, True))
         now: datetime = (await unit.execute(select(*asked))).one()[0]
         return now
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from taskiq import ScheduledTask, ScheduleSource, TaskiqScheduler
 
 from framework_m.core.errors import UnavailableError
-from framework_m.core.scheduling.firing import all_of
 from framework_m.core.outage import Outage, every
+from framework_m.core.scheduling.firing import all_of
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
