@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from framework_m.core.access.gate import Gate
     from framework_m.core.doctypes.registry import DocTypeRegistry
     from framework_m.core.doctypes.scheduled_job import ScheduledJob
+    from framework_m.core.errors import FieldError
     from framework_m.core.events.registry import HandlerRegistry
     from framework_m.core.events.service import Events
     from framework_m.core.identity import User
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.retention import Retention
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.jobs.workers import Workers
+    from framework_m.core.metrics import Metrics
     from framework_m.core.scheduling.schedules import Schedules
     from framework_m.core.transaction import Transaction
 
@@ -203,6 +205,11 @@ class FrameworkM:
         return self.ports.schedules
 
     @property
+    def metrics(self) -> Metrics:
+        """What this process has counted since it began; `/metrics` shows it."""
+        return self.ports.metrics
+
+    @property
     def access(self) -> Gate:
         """Tokens, API keys and sessions."""
         return self.ports.access
@@ -296,6 +303,9 @@ class FrameworkM:
         """
         async with self.ports.transaction(session) as tx:
             yield tx
+
+    def faults(self, document: DocType) -> Sequence[FieldError]:
+        return self.ports.repositories.faults(document)
 
     def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
         """The documents of one DocType, in the transaction of the context.

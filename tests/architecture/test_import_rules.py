@@ -39,6 +39,7 @@ PLANTED = [
     Planted("nats-rooms", "cli.planted", "import taskiq_nats"),
     Planted("taskiq-rooms", "adapters.events.planted", "from taskiq import AsyncBroker"),
     Planted("litestar-rooms", "cli.planted", "import litestar"),
+    Planted("metrics-rooms", "adapters.jobs.planted", "from prometheus_client import Counter"),
     Planted("database-rooms", "adapters.jobs.planted", "import sqlalchemy"),
     Planted("database-rooms", "bootstrap.planted", "import asyncpg"),
     Planted("http-client-rooms", "adapters.web.planted", "import aiohttp"),

@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, update
 
 from framework_m import CatchUp, FrameworkM, InvalidDocumentError, JobStatus, ScheduledJob
+from framework_m.adapters.db.schedule_schema import scheduled_job
 from framework_m.core.doctypes.scheduled_job import ScheduleStatus
 from framework_m.core.errors import DocumentStateError, NotFoundError
 from framework_m.testing import Kit
@@ -147,6 +149,9 @@ async def test_it_can_be_run_at_any_time(kit: Kit) -> None:
         ({"jitter": -1}, "jitter"),
         ({"overlap": "never"}, "overlap"),
         ({"start_date": "2026-02-01", "end_date": "2026-01-01"}, "end_date"),
+        ({"start_date": "0001-01-01T00:00:00Z"}, "start_date"),
+        ({"start_date": "9999-12-31T23:59:59-12:00"}, "start_date"),
+        ({"end_date": "9999-12-31T23:59:59", "timezone": "America/New_York"}, "end_date"),
     ],
 )
 async def test_bad_input_names_the_field(kit: Kit, changed: dict[str, Any], field: str) -> None:
@@ -217,6 +222,18 @@ async def test_declared_schedules_follow_the_code(
     async with later:
         await later.ports.upkeep.declare()
     assert {it.name for it in await app.schedules.list()} == {"clean_up"}
+
+
+async def test_a_broken_record_keeps_no_other_from_being_declared(
+    kit: Kit, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = update(scheduled_job).where(scheduled_job.c.name == "clean_up").values(args="[")
+    async with app.transaction() as unit:
+        await unit.execute(broken)
+        await unit.execute(delete(scheduled_job).where(scheduled_job.c.name == "nine"))
+    await app.ports.upkeep.declare()
+    assert {it.name for it in await app.schedules.list()} == {"clean_up", "nine"}
+    assert "'clean_up' is not as the code declares it" in caplog.text
 
 
 async def test_a_job_that_fails_shows(kit: Kit) -> None:

@@ -220,6 +220,7 @@ class Ports:
         await self.event_relay.close()
         await self.events.bus.close()
         await self.relay.close()
+        await self.scheduler.close()
         await self.job_queue.close()
         await self.reserved.close()
         await self.database.close()

@@ -42,6 +42,8 @@ def banner(
     }
     if groups := sorted({handler.group for handler in app.handlers if handler.group}):
         facts["groups"] = _listed(groups)
+    if scheduled := _schedules(app):
+        facts["schedules"] = _listed(scheduled)
     if url is None:
         facts["at once"] = _at_once(settings.concurrency, processes)
     if health is not None:
@@ -67,6 +69,14 @@ def _jobs(app: FrameworkM) -> str:
     names = sorted(job.name for job in app.registry.own)
     found = f"{len(names)} found in {', '.join(app.modules) or 'no module'}"
     return f"{found}: {_listed(names)}" if names else found
+
+
+def _schedules(app: FrameworkM) -> list[str]:
+    """Those that the application's modules declare."""
+    from framework_m.core.scheduling.declared import FRAMEWORK  # noqa: PLC0415 - as below
+
+    declared = app.contents.schedules.items()
+    return sorted(name for name, it in declared if it.module != FRAMEWORK)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from framework_m.core.errors import ArgumentError
 from framework_m.core.text import nearest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from framework_m.core.jobs.registry import RegisteredJob
 
@@ -26,16 +26,24 @@ def option_of(name: str) -> str:
     return f"--{re.sub(r'(?<=.)_(?=.)', '-', name)}"
 
 
-def parsed(job: RegisteredJob, words: Sequence[str], taken: Iterable[str] = ()) -> dict[str, Any]:
+def parsed(
+    job: RegisteredJob,
+    words: Sequence[str],
+    taken: Iterable[str] = (),
+    *,
+    command: str = "m job:run",
+    known: Iterable[str] = (),
+) -> dict[str, Any]:
     """The arguments that `--key value …` stand for.
 
     words: what was written after the job's name, less the options of the command itself.
     taken: the parameters that an option of the command hides, unless they come after `--`.
+    known: the parameters whose values are there already: they may be left out.
 
     Raises UsageError that names each option which is unknown, missing, or does not fit.
     """
     given = _given(job, words)
-    _require(job, given, frozenset(taken))
+    _require(job, {*given, *known}, frozenset(taken), command)
     values: dict[str, Any] = {}
     problems: list[str] = []
     for name, texts in given.items():
@@ -106,14 +114,16 @@ def _parameter(job: RegisteredJob, key: str) -> tuple[str | None, bool]:
     return None, False
 
 
-def _require(job: RegisteredJob, given: Iterable[str], taken: frozenset[str]) -> None:
+def _require(
+    job: RegisteredJob, given: Collection[str], taken: frozenset[str], command: str
+) -> None:
     known = job.arguments
     missing = (
         name
         for name in known.names
         if name not in given and known.default(name) is inspect.Parameter.empty
     )
-    after = "; write it after --, it is an option of m job:run, too"
+    after = f"; write it after --, it is an option of {command}, too"
     _refuse(
         job,
         [

@@ -32,6 +32,7 @@ class FilterOptions:
     queue: Annotated[str | None, Parameter(help="Those of this queue.")] = None
     user: Annotated[str | None, Parameter(help="Those of this user.")] = None
     tag: Annotated[str | None, Parameter(help="Those with this tag.")] = None
+    schedule: Annotated[str | None, Parameter(help="Those that this schedule enqueued.")] = None
     since: Annotated[str | None, Parameter(help=f"Enqueued then or later. {_A_TIME}")] = None
     until: Annotated[str | None, Parameter(help="Enqueued before that.")] = None
 
@@ -47,8 +48,9 @@ class FilterOptions:
             "queue": self.queue,
             "user_id": self.user,
             "tag": self.tag,
-            "since": _moment("--since", self.since),
-            "until": _moment("--until", self.until),
+            "schedule": self.schedule,
+            "since": moment("--since", self.since),
+            "until": moment("--until", self.until),
         }
 
     def hint(self, app: FrameworkM) -> None:
@@ -74,7 +76,7 @@ def _status(text: str | None) -> JobStatus | None:
     raise UsageError(f"--status {text}: use one of {', '.join(JobStatus)}")
 
 
-def _moment(option: str, text: str | None) -> datetime | None:
+def moment(option: str, text: str | None) -> datetime | None:
     """A time without an offset is one of this machine's clock."""
     if text is None:
         return None

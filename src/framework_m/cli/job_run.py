@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,16 +11,14 @@ from cyclopts import Parameter
 from framework_m.cli.completion import job_names
 from framework_m.cli.console import (
     DONE,
-    CommandFailedError,
     UsageError,
-    complain,
     run,
-    say,
     say_json,
 )
+from framework_m.cli.enqueued import check_timeout, tell
 from framework_m.cli.loading import AppOption, load
 from framework_m.cli.options import Json
-from framework_m.core.errors import ArgumentError, UnavailableError, UnknownJobError
+from framework_m.core.errors import ArgumentError, UnknownJobError
 
 if TYPE_CHECKING:
     from framework_m.app import FrameworkM
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.handle import JobHandle
     from framework_m.core.jobs.registry import RegisteredJob
 
-_LONGEST_WAIT = 1e8  # three years; event loops do not count up to infinity
 _RUN_OPTIONS = ("delay", "queue", "priority", "tag", "unique_key")
 OPTIONS = frozenset((*_RUN_OPTIONS, "wait", "timeout", "local", "json", "help", "app"))
 """A job's parameter of such a name has its option after `--`."""
@@ -123,10 +119,7 @@ def _job(app: FrameworkM, name: str) -> RegisteredJob:
 def _check_options(
     asked: dict[str, Any], *, wait: bool, timeout: float | None, local: bool
 ) -> None:
-    if timeout is not None and not wait:
-        raise UsageError("--timeout says how long to --wait: use both")
-    if timeout is not None and not timeout >= 0:
-        raise UsageError("--timeout: must be 0 seconds or more")
+    check_timeout(timeout, wait=wait)
     recorded = [option for option, value in asked.items() if value is not None]
     if local and (wait or recorded):
         name = "tag" if "tags" in recorded else (recorded or ["wait"])[0].replace("_", "-")
@@ -156,12 +149,7 @@ async def _enqueue(
     async with app:
         await app.ports.require_schema()
         handle = await _asked(app, call)
-        if wait:
-            return await _waited(app, handle, timeout)
-        said = {"job_id": handle.job_id, "existed": handle.existed}
-        say_json(said) if as_json else say(handle.job_id)
-        await _hint(app, handle)
-    return DONE
+        return await tell(app, handle, wait=wait, timeout=timeout, as_json=as_json)
 
 
 async def _asked(app: FrameworkM, call: JobCall[Any]) -> JobHandle[Any]:
@@ -170,35 +158,3 @@ async def _asked(app: FrameworkM, call: JobCall[Any]) -> JobHandle[Any]:
     except ArgumentError as error:
         raise UsageError(str(error)) from error
     return handle
-
-
-async def _hint(app: FrameworkM, handle: JobHandle[Any]) -> None:
-    """Say what keeps it from beginning; it is enqueued, whatever becomes of this question."""
-    from framework_m.cli.hints import hint  # noqa: PLC0415 - as above
-
-    try:
-        found = await hint(app, (await handle.record()).queue)
-    except UnavailableError:
-        return
-    if found is not None:
-        complain(found)
-
-
-async def _waited(app: FrameworkM, handle: JobHandle[Any], timeout: float | None) -> int:
-    from framework_m.cli.following import ended, watch  # noqa: PLC0415 - as above
-
-    try:
-        async with asyncio.timeout(None if timeout is None else min(timeout, _LONGEST_WAIT)):
-            job = await watch(app, handle.job_id, lambda _: None)
-    except TimeoutError as error:
-        raise CommandFailedError(
-            f"job {handle} has not ended after {timeout:g} s; it goes on: "
-            f"m job:status {handle} --follow"
-        ) from error
-    except asyncio.CancelledError:
-        complain(f"job {handle} goes on: m job:status {handle} --follow")
-        raise
-    status = ended(job)
-    if status == DONE:
-        say_json(job.result)
-    return status

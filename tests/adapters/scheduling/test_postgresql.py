@@ -75,6 +75,25 @@ async def test_many_that_somebody_holds_locked_delay_no_other(postgresql: Harnes
             await fired(locking, f"held {n}")
 
 
+async def test_one_whose_unique_job_somebody_has_not_committed_delays_no_other(
+    locking: Harness,
+) -> None:
+    """The insertion would wait for that transaction to end, and all that fire with it, too."""
+    for name in ("kept out", "free"):
+        function = jobs.once_at_a_time if name == "kept out" else jobs.add
+        arguments = {} if name == "kept out" else {"a": 1}
+        await locking.app.schedule(function, NEVER_SOON, name=name, **arguments)
+        await make_due(locking, name)
+    async with locking.app.transaction():
+        await jobs.once_at_a_time.enqueue()
+        async with locking.application().worker():
+            await fired(locking, "free")
+        assert await past(locking, "kept out") == []
+    async with locking.application().worker():
+        [firing] = await fired(locking, "kept out")
+    assert firing.status is ScheduleStatus.SKIPPED
+
+
 async def test_an_edit_that_takes_long_counts_when_it_commits(locking: Harness) -> None:
     for name in ("edited", "control"):
         await locking.app.schedule(jobs.plain, NEVER_SOON, name=name, text="before")

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from framework_m.adapters.db import postgresql, sqlite
-from framework_m.core.errors import ConfigurationError, DatabaseUnavailableError
+from framework_m.core.errors import ConfigurationError, DatabaseUnavailableError, LockTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from framework_m.core.clock import Clock
 
 _CONNECT_TIMEOUT = 5.0
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Database:
@@ -197,6 +198,8 @@ def sql_errors() -> Iterator[None]:
         # SQLite's "file is not a database" and "malformed" have no class of their own.
         if error.connection_invalidated or type(error) is DatabaseError or _is_away(error):
             raise DatabaseUnavailableError(_brief(error)) from error
+        if _state(error) == _LOCK_NOT_AVAILABLE:
+            raise LockTimeoutError from error
         # A deadlock, or a conflict of serializable transactions, is nobody's fault: whoever waits
         # out an outage does the same again, and loses neither an outcome nor a message.
         if _state(error).startswith("40"):

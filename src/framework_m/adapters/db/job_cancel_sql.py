@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, func, select, update
 
 from framework_m.adapters.db import job_log_sql as sql
+from framework_m.adapters.db.firing_outcomes import LAST_WORDS
 from framework_m.adapters.db.job_unique_sql import lock_after_end
 from framework_m.adapters.db.schema import database_now, job_log
 from framework_m.core.interfaces.job_store import Cancelled, Watched
@@ -68,7 +69,7 @@ def end_asked(job_ids: Collection[str]) -> Update:
 
 
 def gone(job_ids: Collection[str]) -> Any:
-    return delete(job_log).where(_row.name.in_(job_ids)).returning(*_OF_A_JOB)
+    return delete(job_log).where(_row.name.in_(job_ids)).returning(*_OF_A_JOB, *LAST_WORDS)
 
 
 def watched(job_ids: Collection[str]) -> Select[Any]:

@@ -14,6 +14,7 @@ from framework_m.adapters.db import job_gates_sql as gates_sql
 from framework_m.adapters.db import job_log_sql as sql
 from framework_m.adapters.db import job_rescue_sql as rescue_sql
 from framework_m.adapters.db import queue_sql
+from framework_m.adapters.db.firing_outcomes import KEEP, to_keep
 from framework_m.adapters.db.job_dispatches import JobDispatches
 from framework_m.adapters.db.job_gates import JobGates
 from framework_m.adapters.db.job_insertion import insert_jobs
@@ -187,6 +188,8 @@ class JobLogStore(JobDispatches, JobReader):
     async def delete(self, unit: UnitOfWorkProtocol, job_ids: Collection[str]) -> frozenset[str]:
         with worth_another_try():
             rows = (await unit.execute(cancel_sql.gone(job_ids))).all()
+            if kept := to_keep(rows):
+                await unit.execute(KEEP, kept)
             self._leave_unclaimed(unit, rows)
             return frozenset(row.name for row in rows)
 

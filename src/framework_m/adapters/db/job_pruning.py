@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, delete, func, literal, or_, select, tuple_
 
 from framework_m.adapters.db import job_log_sql as sql
+from framework_m.adapters.db.firing_outcomes import KEEP, LAST_WORDS, to_keep
 from framework_m.adapters.db.job_unique_sql import worth_another_try
 from framework_m.adapters.db.schema import database_now, job_line, job_log
 from framework_m.core.interfaces.job_pruning import OldJob
@@ -63,7 +64,11 @@ class JobPruner:
         among = sql.among(free, is_postgresql=self._database.is_postgresql)
         with worth_another_try():
             async with self._database.begin() as connection:
-                return int((await connection.execute(delete(job_log).where(among))).rowcount)
+                removal = delete(job_log).where(among).returning(*LAST_WORDS)
+                removed = (await connection.execute(removal)).all()
+                if kept := to_keep(removed):
+                    await connection.execute(KEEP, kept)
+                return len(removed)
 
 
 def _old(status: JobStatus, older_than: timedelta, limit: int, after: OldJob | None) -> Select[Any]:

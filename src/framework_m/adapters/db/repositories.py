@@ -16,11 +16,12 @@ from framework_m.core.doctypes.base import DocType
 from framework_m.core.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from framework_m.adapters.db.engine import Database
     from framework_m.adapters.db.tables import Tables
     from framework_m.adapters.db.unit_of_work import UnitOfWork, UnitsOfWork
+    from framework_m.core.errors import FieldError
     from framework_m.core.events.service import Events
     from framework_m.core.identity import User
     from framework_m.core.interfaces.record_keeper import RecordKeeper
@@ -77,6 +78,11 @@ class DocumentRepositories:
         made = self._made.get(doctype) or self._make(doctype)
         joined = cast("UnitOfWork | None", unit)
         return GenericRepository[D](self._surroundings, *made, joined)
+
+    def faults(self, document: DocType) -> Sequence[FieldError]:
+        """What its keeper finds wrong with it, if it has one."""
+        keeper = self._keepers.get(type(document))
+        return () if keeper is None else keeper.faults(document)
 
     def transaction(self, unit: UnitOfWorkProtocol) -> Transaction:
         """The unit of work as users and controllers see it."""

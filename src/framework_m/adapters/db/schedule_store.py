@@ -65,6 +65,7 @@ _FOLLOW = (
     .values(last_status=bindparam("became"))
 )
 _FOLLOWED = 500
+_LONGEST_WAIT = "500ms"
 
 
 class DatabaseScheduleStore:
@@ -106,7 +107,7 @@ class DatabaseScheduleStore:
         wanted = _due(names)
         free = wanted.with_for_update(skip_locked=True) if self._is_postgresql else wanted
         rows = (await unit.execute(free)).all()
-        now = (await unit.execute(select(database_now()))).scalar_one()
+        now = await self._now(unit)
         locked = [StoredSchedule(**row._asdict()) for row in rows]
         missing = set(names) - {row.name for row in rows}
         if not missing:
@@ -119,6 +120,17 @@ class DatabaseScheduleStore:
             busy=frozenset(row.name for row in others if row.next_run <= now),
             ahead=[Due(row.name, row.next_run) for row in others if row.next_run > now],
         )
+
+    async def _now(self, unit: UnitOfWorkProtocol) -> datetime:
+        """The database's time; from now on the transaction waits for nobody for long.
+
+        Not even for one who has an equal unique job, uncommitted.
+        """
+        asked: list[Any] = [database_now()]
+        if self._is_postgresql:
+            asked.append(func.set_config("lock_timeout", _LONGEST_WAIT, True))
+        now: datetime = (await unit.execute(select(*asked))).one()[0]
+        return now
 
     async def busy_with(self, unit: UnitOfWorkProtocol, names: Collection[str]) -> frozenset[str]:
         unfinished = _job.schedule.in_(names), _job.completed_at.is_(None)

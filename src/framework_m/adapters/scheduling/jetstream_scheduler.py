@@ -21,6 +21,7 @@ from framework_m.adapters.nats import streams
 from framework_m.adapters.nats.parking import park
 from framework_m.adapters.nats.publisher import Outgoing, Publisher
 from framework_m.adapters.nats.puller import Puller
+from framework_m.adapters.scheduling.announcements import Announcements, News
 from framework_m.adapters.scheduling.taskiq_scheduler import RecordScheduler
 from framework_m.core.errors import NatsUnavailableError, UnavailableError
 from framework_m.core.outage import Outage
@@ -45,6 +46,8 @@ _ACK_WAIT = 5.0
 """Seconds until a message goes to another worker; the look at the records is sooner."""
 _MAX_ACK_PENDING = 10_000
 _BUSY = 0.25
+_TOO_FAR = 2200
+"""The year: the server counts nanoseconds in 63 bits, and delivers at once what is beyond."""
 _LATE = timedelta(seconds=1)
 """How long a due time is left to its message."""
 
@@ -68,7 +71,8 @@ class JetStreamScheduler:
         self._stream = streams.schedules_stream(prefix)
         self._parked = streams.parked_stream(prefix)
         self._publisher = Publisher(connection)
-        self._mender = RecordScheduler(broker, store, fire, late=_LATE, fired=self._mended)
+        self._announcements = Announcements(self._tell)
+        self._mender = RecordScheduler(broker, store, fire, late=_LATE, fired=self.arm)
         self._pullers: set[Puller] = set()
         """One for each run: two workers of one process take turns by them."""
         self._is_ensured = False
@@ -76,23 +80,13 @@ class JetStreamScheduler:
         connection.on_reconnect(self._reconnected)
 
     async def arm(self, due: Sequence[Due]) -> None:
-        if not due:
-            return
-        await self._ensure()
-        try:
-            await self._publisher.publish([self._message(it) for it in due])
-        except NatsUnavailableError:
-            self._is_ensured = False  # perhaps the stream is gone
-            raise
+        self._announcements.add({it.schedule: it for it in due})
 
     async def disarm(self, schedules: Collection[str]) -> None:
-        await self._ensure()
-        jetstream = self._connection.jetstream
-        try:
-            for schedule in schedules:
-                await jetstream.purge_stream(self._stream.name, subject=self._subject(schedule))
-        except (NatsError, OSError, TimeoutError) as error:
-            raise NatsUnavailableError(str(error) or type(error).__name__) from error
+        self._announcements.add(dict.fromkeys(schedules))
+
+    async def close(self) -> None:
+        await self._announcements.close()
 
     async def run(self, stop: asyncio.Event) -> None:
         wakeup = Wakeup()
@@ -112,6 +106,34 @@ class JetStreamScheduler:
         await self._connection.open()
         drift = await streams.ensure(self._connection.jetstream, self._stream, self._limits)
         return streams.report(self._stream, drift)
+
+    async def _tell(self, news: News) -> None:
+        await self._put_in_place([due for due in news.values() if due is not None])
+        await self._take_away([schedule for schedule, due in news.items() if due is None])
+
+    async def _put_in_place(self, due: Sequence[Due]) -> None:
+        """Returns when the server has their messages. Raises NatsUnavailableError."""
+        messages = [self._message(it) for it in due if it.due_at.year < _TOO_FAR]
+        if not messages:
+            return
+        await self._ensure()
+        try:
+            await self._publisher.publish(messages)
+        except NatsUnavailableError:
+            self._is_ensured = False  # perhaps the stream is gone
+            raise
+
+    async def _take_away(self, schedules: Sequence[str]) -> None:
+        """Raises NatsUnavailableError."""
+        if not schedules:
+            return
+        await self._ensure()
+        jetstream = self._connection.jetstream
+        try:
+            for schedule in schedules:
+                await jetstream.purge_stream(self._stream.name, subject=self._subject(schedule))
+        except (NatsError, OSError, TimeoutError) as error:
+            raise NatsUnavailableError(str(error) or type(error).__name__) from error
 
     async def _take_until(self, stop: asyncio.Event, puller: Puller, wakeup: Wakeup) -> None:
         outage = Outage("schedules over NATS")
@@ -145,7 +167,7 @@ class JetStreamScheduler:
         ours = [(message, schedule) for message, schedule in named if schedule is not None]
         if ours:
             done = await self._fire(sorted({schedule for _, schedule in ours}))
-            await self.arm(done.next)
+            await self._put_in_place(done.next)
             for message, schedule in ours:
                 is_busy = schedule in done.busy
                 await _say(message.nak(delay=_BUSY) if is_busy else message.ack())
@@ -157,13 +179,6 @@ class JetStreamScheduler:
         subject = f"{self._prefix}.parked.schedules"
         reason = "this is no message of a schedule"
         await park(self._connection.jetstream, message, subject, reason)
-
-    async def _mended(self, due: Sequence[Due]) -> None:
-        """What the look at the records has fired, as no message did."""
-        try:
-            await self.arm(due)
-        except NatsUnavailableError as error:
-            logger.debug("not armed, so the records are looked at: %s", error)
 
     async def _ensure(self) -> None:
         """Raises NatsUnavailableError."""

@@ -16,6 +16,7 @@ from taskiq import ScheduledTask, ScheduleSource, TaskiqScheduler
 
 from framework_m.core.errors import UnavailableError
 from framework_m.core.outage import Outage, every
+from framework_m.core.scheduling.firing import all_of
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -89,6 +90,9 @@ class RecordScheduler(TaskiqScheduler):
     async def disarm(self, schedules: Collection[str]) -> None:
         """The records have told."""
 
+    async def close(self) -> None:
+        """Nothing is on its way."""
+
     async def run(self, stop: asyncio.Event) -> None:
         following = every(_INTERVAL, self._store.follow, stop, who="outcomes of schedules")
         await asyncio.gather(self._look_until(stop), self._interrupt_on(stop), following)
@@ -120,7 +124,10 @@ class RecordScheduler(TaskiqScheduler):
             self._stuck = frozenset()
             soonest = min((it.left + self._late for it in pending), default=ahead)
             return max(0.0, soonest.total_seconds())
-        done = await self._fire(due)
+        # Those come last: one that waits for somebody's transaction keeps none waiting.
+        fresh = [name for name in due if name not in self._stuck]
+        stuck = [name for name in due if name in self._stuck]
+        done = all_of([await self._fire(names) for names in (fresh, stuck) if names])
         self._stuck = done.busy | done.failed
         if self._fired is not None:
             await self._fired(done.next)

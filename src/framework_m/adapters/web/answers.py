@@ -27,3 +27,9 @@ WITH_BODY = {
     415: problem("The body is not JSON."),
 }
 LIMITED = {429: problem("Too many requests: wait for `Retry-After` seconds.")}
+
+
+def job_location(path: str, job_id: str) -> dict[str, str]:
+    """The header that says where a job is, for the answer to a request at this path."""
+    above, api, _ = path.rpartition("/api/v1/")
+    return {"Location": f"{above}{api}jobs/{job_id}"}

@@ -34,7 +34,7 @@ from framework_m.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from litestar.types import ExceptionHandlersMap
 
@@ -68,12 +68,21 @@ class BadRequestError(Exception):
         self.errors = [FieldError(field, message)]
 
 
+class UnfitQueryError(Exception):
+    """A query that can be read, of which nothing can be made: 422."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = list(errors)
+
+
 def handlers() -> ExceptionHandlersMap:
     """What Litestar shall make of each exception."""
     return {
         HTTPException: _http,
         ValidationException: _validation,
         BadRequestError: _bad_request,
+        UnfitQueryError: unfit_query,
         UnknownJobError: _unknown_job,
         ArgumentError: _arguments,
         JobNotFoundError: _not_found,
@@ -129,11 +138,20 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
 
 
 def _validation(_: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
-    found = [item for item in error.extra or [] if isinstance(item, dict)]
-    errors = [_field_error(item) for item in found]
+    found = _items(error)
+    errors = parameter_errors(error)
     # A body that can be read and does not fit is 422; a query or path that does not is 400.
     in_the_body = all(item.get("source", "body") == "body" for item in found)
     return _answer(422 if in_the_body else 400, "the request does not fit", errors)
+
+
+def parameter_errors(error: ValidationException) -> list[FieldError]:
+    """What Litestar finds wrong with a request, parameter by parameter."""
+    return [_field_error(item) for item in _items(error)]
+
+
+def _items(error: ValidationException) -> list[dict[str, Any]]:
+    return [item for item in error.extra or [] if isinstance(item, dict)]
 
 
 def _field_error(item: Mapping[str, Any]) -> FieldError:
@@ -145,6 +163,11 @@ def _field_error(item: Mapping[str, Any]) -> FieldError:
 
 def _bad_request(_: Request[Any, Any, Any], error: BadRequestError) -> Response[Any]:
     return _answer(400, str(error), error.errors)
+
+
+def unfit_query(_: Request[Any, Any, Any], error: UnfitQueryError) -> Response[Any]:
+    """A problem that names each parameter at fault."""
+    return _answer(422, str(error), error.errors)
 
 
 def _unknown_job(_: Request[Any, Any, Any], error: UnknownJobError) -> Response[Any]:

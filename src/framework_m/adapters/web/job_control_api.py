@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from litestar import Response, Router, delete, post
+from typing import Any
+
+from litestar import Request, Response, Router, delete, post
 from litestar.params import FromPath
 
-from framework_m.adapters.web.answers import COMMON, problem
+from framework_m.adapters.web.answers import COMMON, job_location, problem
 from framework_m.adapters.web.auth import OWN_CHECKS
 from framework_m.adapters.web.dependencies import Application, CurrentUser
 from framework_m.adapters.web.enqueue_api import Enqueued, permitted
@@ -46,7 +48,10 @@ async def cancel_job(
     },
 )
 async def retry_job(
-    job_id: FromPath[str], application: Application, user: CurrentUser
+    job_id: FromPath[str],
+    application: Application,
+    user: CurrentUser,
+    request: Request[Any, Any, Any],
 ) -> Response[Enqueued]:
     """As a new job with the same arguments, whose `retry_of` is this one."""
     job = await job_of(application, user, job_id)
@@ -55,7 +60,7 @@ async def retry_job(
     again = await application.jobs.retry(job_id)
     what = "is there already: this is the one" if again.existed else "was enqueued again"
     told = Enqueued(job_id=again, status=await again.status(), message=f"{job.job_name} {what}")
-    return Response(told, headers={"Location": f"/api/v1/jobs/{again}"})
+    return Response(told, headers=job_location(request.url.path, again))
 
 
 @delete(

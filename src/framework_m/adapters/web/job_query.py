@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request
@@ -11,12 +10,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery, QueryParameter, SkipValidationMarker
 
 from framework_m.adapters.web.errors import BadRequestError
+from framework_m.adapters.web.queries import moment, names_in, require_known
 from framework_m.core.access.permissions import Reach, reach_of_jobs
 from framework_m.core.identity import User
 from framework_m.core.interfaces.job_reading import JobCursor, JobFilters
 from framework_m.core.jobs.states import JobStatus
 
-FILTERS = ("status", "job_name", "queue", "user", "tag", "since", "until")
+FILTERS = ("status", "job_name", "queue", "user", "tag", "schedule", "since", "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,7 @@ class Wanted:
 
     def require_known(self, *others: str) -> None:
         """Raises BadRequestError for a parameter that is neither a filter nor one of the others."""
-        known = (*FILTERS, *others)
-        for name in self.query:
-            if name not in known:
-                raise BadRequestError(name, "is not a filter; use " + ", ".join(sorted(known)))
-            if self.query.count(name) > 1:
-                raise BadRequestError(name, "can be given only once")
+        require_known(self.query, (*FILTERS, *others), what="filter")
 
     @property
     def names_some(self) -> bool:
@@ -59,6 +54,9 @@ def _wanted(
     queue: FromQuery[str | None] = None,
     of_user: Annotated[str | None, QueryParameter(name="user")] = None,
     tag: FromQuery[str | None] = None,
+    schedule: Annotated[
+        str | None, QueryParameter(description="The schedule that enqueued it.")
+    ] = None,
     since: Annotated[
         str | None,
         QueryParameter(format="date-time", description="Enqueued then or later; with its offset."),
@@ -75,24 +73,17 @@ def _wanted(
         raise BadRequestError("status", "is not a status")
     everybodys = reach_of_jobs(user) is Reach.ALL
     return Wanted(
-        query=tuple(name for name, _ in request.query_params.multi_items()),
+        query=names_in(request),
         filters={
             "status": status,
             "job_name": job_name,
             "queue": queue,
             "user_id": of_user if everybodys else user.id,
             "tag": tag,
-            "since": _time("since", since),
-            "until": _time("until", until),
+            "schedule": schedule,
+            "since": moment("since", since),
+            "until": moment("until", until),
         },
         before=None if cursor is None else JobCursor.decode(cursor),
         is_nobodys=not everybodys and of_user not in (None, user.id),
     )
-
-
-def _time(name: str, text: str | None) -> datetime | None:
-    """Read here: Litestar takes `null` for None, and fails on seconds beyond the year 9999."""
-    try:
-        return None if text is None else datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadRequestError(name, "is not a time such as 2026-11-25T12:00:00Z") from error

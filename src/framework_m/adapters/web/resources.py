@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -14,7 +15,7 @@ from framework_m.adapters.web.auth import application_of
 from framework_m.adapters.web.bodies import decoded, json_object
 from framework_m.adapters.web.conditions import etag, is_known, require_match
 from framework_m.adapters.web.errors import BadRequestError
-from framework_m.core.access.permissions import reach, reaches
+from framework_m.core.access.permissions import Reach, reach, reaches
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.doctypes.representation import field_errors
 from framework_m.core.errors import FieldError, InvalidDocumentError, LinkError
@@ -72,15 +73,20 @@ class Resource(Generic[D]):
 
     async def get(self, request: Asking, name: str) -> Response[Any]:
         document = await self._repository(request).get(name)
-        if is_known(request.headers.get("if-none-match"), document):
+        # A field that is filled between versions may have changed: only the version has not.
+        known = is_known(request.headers.get("if-none-match"), document)
+        if known and not self.representation.filled:
             return Response(None, status_code=304, headers={"ETag": etag(document)})
         return self._answer(document)
 
     async def create(self, request: Asking) -> Response[Any]:
-        document = self.representation.created(await json_object(request, self.name))
+        body = await json_object(request, self.name)
+        with self._all_at_once(request, "create", body):
+            document = self.representation.created(body)
         async with self._writing(request) as repository:
             await repository.save(document)
-        location = {"Location": f"{request.url.path.rstrip('/')}/{document.name}"}
+        path = f"{request.url.path.rstrip('/')}/{quote(document.name, safe='')}"
+        location = {"Location": path}
         allowed = reach(request.user, self.representation.meta, "read")
         if not reaches(allowed, request.user, document.owner):
             return Response(b"", status_code=201, headers=location, media_type="text/plain")
@@ -114,7 +120,9 @@ class Resource(Generic[D]):
     ) -> Response[Any]:
         body = await json_object(request, self.name)
         async with self._loaded(request, name) as (repository, document):
-            change(document, body)
+            is_patch = change == self.representation.patch
+            with self._all_at_once(request, "write", body, document if is_patch else None):
+                change(document, body)
             await repository.save(document)
         return self._answer(document)
 
@@ -141,6 +149,25 @@ class Resource(Generic[D]):
             document = await repository.get(name, for_update=True)
             require_match(request.headers.get("if-match"), document)
             yield repository, document
+
+    @contextlib.contextmanager
+    def _all_at_once(
+        self, request: Asking, action: str, body: dict[str, Any], document: D | None = None
+    ) -> Iterator[None]:
+        """Fields that do not fit do not hide what is wrong with the others."""
+        try:
+            yield
+        except InvalidDocumentError as error:
+            if reach(request.user, self.representation.meta, action) is Reach.NONE:
+                raise  # nothing more is this user's to know
+            told = {fault.field.partition(".")[0] for fault in error.errors}
+            part = self.representation.sound_part(body, document)
+            more = [
+                fault
+                for fault in application_of(request).faults(part)
+                if fault.field.partition(".")[0] not in told
+            ]
+            raise InvalidDocumentError(self.name, error.name, [*error.errors, *more]) from error
 
     @contextlib.contextmanager
     def _hooks_may_refuse(self) -> Iterator[None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args
 
 from pydantic import SecretStr, ValidationError
 
@@ -17,6 +18,8 @@ from framework_m.core.merge_patch import merge_patch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic.fields import FieldInfo
+
     from framework_m.core.doctypes.meta import DocTypeMeta
 
 D = TypeVar("D", bound=DocType)
@@ -26,7 +29,11 @@ _KEPT = BASE_FIELDS - {"name"}
 
 
 class Representation(Generic[D]):
-    """One DocType as JSON. Secrets go in, and never come out."""
+    """One DocType as JSON. Secrets go in, and never come out.
+
+    filled: its fields that are marked readOnly, beside those of every DocType. Something else than
+        callers fills them, also between two versions: what callers send there does not count.
+    """
 
     def __init__(self, doctype: type[D], meta: DocTypeMeta) -> None:
         self.doctype = doctype
@@ -34,7 +41,10 @@ class Representation(Generic[D]):
         fields = doctype.model_fields
         self.secrets = frozenset(name for name in fields if _is_secret(fields[name].annotation))
         self.shown_fields = tuple(name for name in fields if name not in self.secrets)
-        self._given = tuple(name for name in fields if name not in BASE_FIELDS)
+        self.filled = frozenset(name for name in fields if _is_read_only(fields[name]))
+        self.filled -= BASE_FIELDS
+        self._given = tuple(n for n in fields if n not in BASE_FIELDS and n not in self.filled)
+        self._ignored = _KEPT | self.filled
         self._named_by_callers = isinstance(meta.naming, Given | FromField)
 
     @property
@@ -54,7 +64,7 @@ class Representation(Generic[D]):
         ]
         if body.get("name") and not self._named_by_callers:
             errors.append(FieldError("name", "is made by the server: leave it out"))
-        return self._validated(None, _without(body, _KEPT), errors)
+        return self._validated(None, _without(body, self._ignored), errors)
 
     def replace(self, document: D, body: Mapping[str, Any]) -> None:
         """Let the document hold what the body says, and defaults where it says nothing.
@@ -70,7 +80,8 @@ class Representation(Generic[D]):
             for name in kept.keys() & body.keys()
             if body[name] != kept[name]
         ]
-        values = {**self._kept_secrets(document), **_without(body, _KEPT), "name": document.name}
+        said = _without(body, self._ignored)
+        values = {**self._kept_secrets(document), **said, "name": document.name}
         new = self._validated(document.name, values, errors)
         document.__dict__.update({name: new.__dict__[name] for name in self._given})
 
@@ -78,10 +89,23 @@ class Representation(Generic[D]):
         """JSON Merge Patch: what null removes is as if it had never been given. As `replace`."""
         given = set(self._given) - self.secrets
         current = document.model_dump(mode="json", include=given)
-        untouched = {*self.secrets, *BASE_FIELDS}
+        untouched = {*self.secrets, *BASE_FIELDS, *self.filled}
         merged = merge_patch(current, _without(changes, untouched))
         as_said = {name: changes[name] for name in untouched & changes.keys()}
         self.replace(document, {**merged, **as_said})
+
+    def sound_part(self, body: Mapping[str, Any], document: D | None = None) -> D:
+        """Of what is refused, that of which each field by itself is sound: to look at, not to save.
+
+        On top of a document, if it is there already. Fields that are needed may be missing.
+        """
+        empty = cast("D", self.doctype.model_construct())
+        part = empty if document is None else document.model_copy()
+        for name in self._given:
+            if name in body:
+                with contextlib.suppress(ValidationError):
+                    setattr(part, name, body[name])
+        return part
 
     def _require_same_version(self, document: D, body: Mapping[str, Any]) -> None:
         version = body.get("version")
@@ -113,7 +137,7 @@ class Representation(Generic[D]):
         schema = copy.deepcopy(self.doctype.model_json_schema(mode=mode, ref_template=ref_template))
         if purpose == "read":
             return _narrowed(schema, without=self.secrets)
-        hidden = _KEPT if self._named_by_callers else {*_KEPT, "name"}
+        hidden = self._ignored if self._named_by_callers else {*self._ignored, "name"}
         schema = _narrowed(schema, without=hidden)
         if purpose == "patch":
             schema.pop("required", None)
@@ -143,6 +167,12 @@ def _narrowed(schema: dict[str, Any], *, without: Any) -> dict[str, Any]:
 
 def _without(values: Mapping[str, Any], names: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in names}
+
+
+def _is_read_only(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    marked = isinstance(extra, dict) and extra.get("readOnly") is True
+    return marked and not field.is_required()  # else nobody could create one
 
 
 def _is_secret(annotation: Any) -> bool:

@@ -44,6 +44,7 @@ FrameworkMError
 ├── TransactionFailedError       an error inside it was swallowed: nothing can be committed
 └── UnavailableError             a server is away: retry later
     ├── DatabaseUnavailableError
+    │   └── LockTimeoutError     somebody's transaction holds what is needed
     ├── NatsUnavailableError
     ├── KeySetUnavailableError   whoever signs tokens does not publish the keys
     ├── SchemaOutdatedError
@@ -110,6 +111,7 @@ from framework_m.core.errors.schedules import CronError, UnknownTimeZoneError
 from framework_m.core.errors.unavailable import (
     DatabaseUnavailableError,
     KeySetUnavailableError,
+    LockTimeoutError,
     MissingTableError,
     NatsUnavailableError,
     SchemaOutdatedError,
@@ -149,6 +151,7 @@ __all__ = [
     "JobTimeoutError",
     "KeySetUnavailableError",
     "LinkError",
+    "LockTimeoutError",
     "MigrationError",
     "MissingTableError",
     "NatsUnavailableError",

@@ -12,6 +12,13 @@ class DatabaseUnavailableError(UnavailableError):
         super().__init__(f"the database is not available: {reason}")
 
 
+class LockTimeoutError(DatabaseUnavailableError):
+    """Somebody's transaction holds what this one needs, for longer than this one waits."""
+
+    def __init__(self) -> None:
+        super().__init__("another transaction holds what this one needs")
+
+
 class NatsUnavailableError(UnavailableError):
     """NATS, or its JetStream, does not answer."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from framework_m.core.access.gate import Gate
     from framework_m.core.doctypes.registry import DocTypeRegistry
+    from framework_m.core.errors import FieldError
     from framework_m.core.events.registry import HandlerRegistry
     from framework_m.core.events.service import Events
     from framework_m.core.identity import User
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.registry import JobRegistry
     from framework_m.core.jobs.service import Jobs
     from framework_m.core.jobs.workers import Workers
+    from framework_m.core.metrics import Metrics
     from framework_m.core.scheduling.declared import Declaration
     from framework_m.core.scheduling.schedules import Schedules
     from framework_m.core.scheduling.settling import Settling
@@ -107,6 +109,12 @@ class ApplicationProtocol(Protocol):
     def repository(self, doctype: type[D], *, as_user: User | None = None) -> Repository[D]:
         """The documents of a DocType, as far as this user may use them."""
 
+    def faults(self, document: DocType) -> Sequence[FieldError]:
+        """What the framework itself finds in a record of its own, all at once.
+
+        Fields may be missing. Raises ConfigurationError while the application is not open.
+        """
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """What is saved and enqueued in the block commits or vanishes together."""
 
@@ -129,6 +137,10 @@ class ApplicationProtocol(Protocol):
     @property
     def events(self) -> Events:
         """Its events. Raises ConfigurationError while it is not open."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What this process has counted. Raises ConfigurationError while it is not open."""
 
     def worker(self) -> AbstractAsyncContextManager[None]:
         """Run jobs for as long as the block lasts."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from framework_m.core.doctypes.base import DocType
+from framework_m.core.errors import FieldError
 
 D_contra = TypeVar("D_contra", bound=DocType, contravariant=True)
 
@@ -21,6 +22,9 @@ class RecordKeeper(Protocol[D_contra]):
 
     def prepare(self, document: D_contra) -> None:
         """Check and complete one that is about to be written. Raises InvalidDocumentError."""
+
+    def faults(self, document: D_contra) -> Sequence[FieldError]:
+        """What `prepare` would find in its fields, all but those that are not there."""
 
     def require_removable(self, document: D_contra) -> None:
         """Raises DocumentStateError for one that has to stay."""

@@ -141,7 +141,10 @@ class ScheduleStore(Protocol):
         """Of all schedules, by name; or of one, if there is one."""
 
     async def lock(self, unit: UnitOfWorkProtocol, names: Collection[str]) -> Locked:
-        """Those of them that are enabled and due. Waits for nobody."""
+        """Those of them that are enabled and due. Waits for nobody.
+
+        What follows in this transaction raises LockTimeoutError rather than wait for somebody.
+        """
 
     async def busy_with(self, unit: UnitOfWorkProtocol, names: Collection[str]) -> frozenset[str]:
         """Those that have a job which has not ended."""

@@ -18,7 +18,7 @@ class SchedulerProtocol(Protocol):
         records decide: a call that comes twice, late, or for what was edited meanwhile does
         nothing. So `arm` and `disarm` only hasten what the records say anyway.
     Changes: take effect within two seconds of their commit, also where `arm` was never called.
-    Ours to raise: UnavailableError, from `arm` and `disarm`. `run` raises nothing.
+    Ours to raise: nothing. `arm` and `disarm` return at once, whether servers answer or not.
     """
 
     async def arm(self, due: Sequence[Due]) -> None:
@@ -26,6 +26,9 @@ class SchedulerProtocol(Protocol):
 
     async def disarm(self, schedules: Collection[str]) -> None:
         """These are not due any more."""
+
+    async def close(self) -> None:
+        """Hand over what is still on its way, if that takes no longer than a moment."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fire what is due until `stop`, through outages and errors of any kind."""

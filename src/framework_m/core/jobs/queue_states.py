@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from framework_m.core.doctypes.queue import Queue
+    from framework_m.core.errors import FieldError
     from framework_m.core.interfaces.queue_store import QueueRule, QueueStore
     from framework_m.core.interfaces.record_keeper import Change
 
@@ -84,6 +85,9 @@ class QueueKeeper:
 
     def prepare(self, queue: Queue) -> None:
         """The fields say it all."""
+
+    def faults(self, queue: Queue) -> Sequence[FieldError]:
+        return ()
 
     def require_removable(self, queue: Queue) -> None:
         """Any may go: a queue needs no record."""

@@ -96,6 +96,13 @@ class Cron:
         return len(self.fields) == 6
 
     @property
+    def least_gap(self) -> timedelta:
+        """No two due times are closer together, by the clock on the wall; cheap to say."""
+        if self.every is not None:
+            return self.every
+        return timedelta(seconds=1) if self.has_seconds else timedelta(minutes=1)
+
+    @property
     def names_a_time(self) -> bool:
         """Five fields with neither minute nor hour under a star: a time of day, not an interval."""
         return len(self.fields) == 5 and not any(f.startswith("*") for f in self.fields[:2])

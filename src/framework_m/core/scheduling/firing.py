@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework_m.core.causes import Cause
 from framework_m.core.doctypes.scheduled_job import CatchUp, Overlap, ScheduleStatus
-from framework_m.core.errors import FrameworkMError, UnavailableError
+from framework_m.core.errors import FrameworkMError, LockTimeoutError, UnavailableError
 from framework_m.core.ids import uuid7_of
 from framework_m.core.interfaces.job_store import NewJob
 from framework_m.core.interfaces.schedule_store import Due, Fired, Firing
@@ -72,12 +72,17 @@ class Fire:
         """
         try:
             return await self._together(names)
+        except LockTimeoutError:
+            # Somebody has not committed yet what keeps the job of one of them out.
+            if len(names) > 1:
+                return all_of([await self([name]) for name in names])
+            return Round((), busy=frozenset(names))
         except UnavailableError:
             raise
         except Exception:
             # As where the database refuses what one of them comes to.
             if len(names) > 1:
-                return _all_of([await self([name]) for name in names])
+                return all_of([await self([name]) for name in names])
             logger.exception("the schedule %r cannot be fired", *names)
             return Round((), frozenset(), failed=frozenset(names))
 
@@ -157,7 +162,8 @@ class Fire:
                 plan.firings.append(firing)
 
 
-def _all_of(rounds: Sequence[Round]) -> Round:
+def all_of(rounds: Sequence[Round]) -> Round:
+    """What several rounds have led to."""
     return Round(
         [due for it in rounds for due in it.next],
         frozenset().union(*(it.busy for it in rounds)),

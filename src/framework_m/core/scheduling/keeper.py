@@ -20,7 +20,7 @@ from framework_m.core.errors import DocumentStateError, FieldError, InvalidDocum
 from framework_m.core.interfaces.schedule_store import Due
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from framework_m.core.interfaces.record_keeper import Change
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from framework_m.core.scheduling.settling import Settling
     from framework_m.core.scheduling.timing import Timing
 
+_NEEDED = ("function", "cron_expression")
 _declaring: ContextVar[str | None] = ContextVar("framework_m_declaring", default=None)
 
 
@@ -54,9 +55,18 @@ class ScheduleKeeper:
         schedule.__dict__.update({name: stored.get(name) for name in KEPT})
         _require_ours(schedule, stored)
         timing, errors = self._settling.settle(schedule)
+        if (errors or timing is None) and _is_only_disabled(schedule, stored):
+            schedule.__dict__["next_run"] = None
+            return
         if errors or timing is None:
             raise InvalidDocumentError(ScheduledJob.__name__, schedule.name or None, errors)
         schedule.__dict__["next_run"] = _next_run(schedule, timing, stored)
+
+    def faults(self, schedule: ScheduledJob) -> Sequence[FieldError]:
+        for name in _NEEDED:  # what is not there is found to be no good, and told by others
+            schedule.__dict__.setdefault(name, "")
+        _, errors = self._settling.settle(schedule)
+        return errors
 
     def require_removable(self, schedule: ScheduledJob) -> None:
         if schedule.declared_in is not None and _declaring.get() is None:
@@ -99,6 +109,12 @@ def _require_ours(schedule: ScheduledJob, stored: Mapping[str, Any]) -> None:
         if changed:
             errors = [FieldError(name, told) for name in changed]
             raise InvalidDocumentError(ScheduledJob.__name__, schedule.name, errors)
+
+
+def _is_only_disabled(schedule: ScheduledJob, stored: Mapping[str, Any]) -> bool:
+    """Allowed whatever is wrong by now: a deploy may have removed its function."""
+    is_same = stored and all(getattr(schedule, name) == stored[name] for name in DEFINITION)
+    return bool(is_same) and not schedule.enabled
 
 
 def _next_run(schedule: ScheduledJob, timing: Timing, stored: Mapping[str, Any]) -> datetime | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -26,10 +25,8 @@ from framework_m.core.errors import (
 )
 from framework_m.core.jobs.function import JobCall
 from framework_m.core.jobs.options import RunOptions
-from framework_m.core.scheduling.cron import Cron
+from framework_m.core.scheduling.previews import PREVIEWED, preview, upcoming
 from framework_m.core.scheduling.rules import timing_of
-from framework_m.core.scheduling.timing import Timing, zone
-from framework_m.core.scheduling.words import describe
 
 if TYPE_CHECKING:
     from framework_m.core.interfaces.repository import Repositories, Repository
@@ -46,8 +43,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Due times that a schedule is shown with."""
-PREVIEWED = 10
-_FOR_EVER = datetime.max.replace(tzinfo=UTC)
 _GIVEN = {*DEFINITION, "enabled"}
 
 
@@ -109,6 +104,10 @@ class Schedules:
             raise NotFoundError(ScheduledJob.__name__, name)
         return _info(found[0])
 
+    async def standings(self) -> Sequence[ScheduleStanding]:
+        """How all of them stand, by name: in one query, and without reckoning due times."""
+        return await self._store.standings()
+
     async def run(self, name: str) -> JobHandle[Any]:
         """Enqueue its job now, whatever the time, and beside its due times.
 
@@ -149,10 +148,7 @@ class Schedules:
         self, expression: str, timezone: str = "UTC", *, count: int = PREVIEWED
     ) -> SchedulePreview:
         """What it means. Raises CronError, UnknownTimeZoneError."""
-        cron, zone_of = Cron.parse(expression), zone(timezone)
-        upcoming = _upcoming(Timing(cron, zone_of), clock.now(), count)
-        local = tuple(moment.astimezone(zone_of) for moment in upcoming)
-        return SchedulePreview(description=describe(cron, timezone), next_runs=local)
+        return preview(expression, timezone, count=count)
 
     async def _save(self, name: str, fields: Mapping[str, Any]) -> ScheduledJob:
         async with self._units() as unit:
@@ -221,11 +217,7 @@ def _next_runs(schedule: ScheduleStanding) -> tuple[datetime, ...]:
         )
     except FrameworkMError:  # somebody went past the checks, to the database itself
         return (schedule.next_run,)
-    return (schedule.next_run, *_upcoming(timing, schedule.next_run, SHOWN - 1))
-
-
-def _upcoming(timing: Timing, after: datetime, count: int) -> tuple[datetime, ...]:
-    return tuple(itertools.islice(timing.between(after, _FOR_EVER), count))
+    return (schedule.next_run, *upcoming(timing, schedule.next_run, SHOWN - 1))
 
 
 def _shown(firing: PastFiring) -> ScheduleFiring:

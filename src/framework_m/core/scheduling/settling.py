@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from framework_m.core.jobs.registry import JobRegistry
 
 
+_YEARS = range(1900, 9900)
+"""Of dates: so far from where the calendar ends that any zone can be reckoned in."""
+
+
 class Settling:
     """What is checked of a schedule, and completed.
 
@@ -44,7 +48,11 @@ class Settling:
         if zone_of is None or cron is None:
             return None, errors
         for name in ("start_date", "end_date"):
-            schedule.__dict__[name] = _in_zone(getattr(schedule, name), zone_of)
+            moment = _in_zone(getattr(schedule, name), zone_of)
+            if moment is not None and moment.year not in _YEARS:
+                errors.append(FieldError(name, f"is not in the years {_YEARS[0]} to {_YEARS[-1]}"))
+                return None, errors
+            schedule.__dict__[name] = moment
         timing = Timing(cron, zone_of, schedule.start_date, schedule.end_date)
         schedule.__dict__["cron_expression"] = cron.text
         schedule.__dict__["description"] = describe(cron, schedule.timezone)
@@ -86,7 +94,7 @@ class Settling:
         start, end = schedule.start_date, schedule.end_date
         if start is not None and end is not None and end < start:
             yield FieldError("end_date", "is before start_date")
-        if timing.smallest_gap() < self._floor:
+        if timing.cron.least_gap < self._floor and timing.smallest_gap() < self._floor:
             seconds = self._floor.total_seconds()
             told = f"fires more often than every {seconds:g} s, which is the least that is allowed"
             yield FieldError("cron_expression", told)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from framework_m.core.doctypes.scheduled_job import DEFINITION, ScheduledJob
-from framework_m.core.errors import ConflictError, DuplicateError, NotFoundError
+from framework_m.core.errors import (
+    ConflictError,
+    DuplicateError,
+    InvalidDocumentError,
+    NotFoundError,
+    UnavailableError,
+)
 from framework_m.core.scheduling.declared import FRAMEWORK
 from framework_m.core.scheduling.keeper import declaring
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from framework_m.core.interfaces.repository import Repositories
     from framework_m.core.interfaces.schedule_store import ScheduleStore
     from framework_m.core.interfaces.unit_of_work import UnitOfWorkFactory
     from framework_m.core.scheduling.declared import Declaration
+
+logger = logging.getLogger(__name__)
 
 
 class Upkeep:
@@ -33,7 +43,7 @@ class Upkeep:
         units: UnitOfWorkFactory,
         repositories: Repositories,
     ) -> None:
-        self._declared = declared
+        self.declared = declared
         self._modules = (*modules, FRAMEWORK)
         self._store = store
         self._units = units
@@ -42,16 +52,25 @@ class Upkeep:
     async def declare(self) -> None:
         """Make, change and delete records; `enabled` stays. Raises UnavailableError.
 
-        Any number of processes may do so at once.
+        Any number of processes may do so at once. What is wrong with one record is logged, and
+        spoils no other.
         """
-        records = self._repositories(ScheduledJob)
-        known = await records.get_many(self._declared)
-        for name, declaration in self._declared.items():
+        known = await self._known()
+        for name, declaration in self.declared.items():
             if not _says_so(known.get(name), declaration):
-                await self._declare(name, declaration)
+                with _alone(name):
+                    await self._declare(name, declaration)
         for standing in await self._store.standings():
-            if standing.name not in self._declared and self._is_ours(standing.declared_in):
-                await self._withdraw(standing.name)
+            if standing.name not in self.declared and self._is_ours(standing.declared_in):
+                with _alone(standing.name):
+                    await self._withdraw(standing.name)
+
+    async def _known(self) -> Mapping[str, ScheduledJob]:
+        """As far as they can be read."""
+        try:
+            return await self._repositories(ScheduledJob).get_many(self.declared)
+        except InvalidDocumentError:  # somebody went past the checks, to the database itself
+            return {}
 
     async def _declare(self, name: str, declaration: Declaration) -> None:
         try:
@@ -83,6 +102,16 @@ class Upkeep:
         return module is not None and any(
             module == own or module.startswith(f"{own}.") for own in self._modules
         )
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnavailableError:
+        raise
+    except Exception:
+        logger.exception("the schedule %r is not as the code declares it", name)
 
 
 def _says_so(record: ScheduledJob | None, declaration: Declaration) -> bool:
