@@ -126,7 +126,7 @@ class DatabaseScheduleStore:
 
         Not even for one who has an equal unique job, uncommitted.
         """
-        asked = [database_now()]
+        asked: list[Any] = [database_now()]
         if self._is_postgresql:
             asked.append(func.set_config("lock_timeout", _LONGEST_WAIT, True))
         now: datetime = (await unit.execute(select(*asked))).one()[0]
