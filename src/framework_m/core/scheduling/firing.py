@@ -89,14 +89,24 @@ class Fire:
     async def _together(self, names: Collection[str]) -> Round:
         async with self._units() as unit:
             locked = await self._store.lock(unit, names)
-            plans = [self._plan(schedule, locked.now) for schedule in locked.schedules]
+            left = [it for it in locked.schedules if self._is_for_others(it, locked.now)]
+            ours = [it for it in locked.schedules if it not in left]
+            plans = [self._plan(schedule, locked.now) for schedule in ours]
             await self._leave_out(unit, plans)
             await self._enqueue(unit, plans)
             fired = [_fired(plan) for plan in plans]
             await self._store.write(unit, fired)
         _say_unusual(fired)
         upcoming = [Due(it.name, it.next_run) for it in fired if it.next_run is not None]
-        return Round([*upcoming, *locked.ahead], locked.busy)
+        return Round([*upcoming, *locked.ahead], locked.busy.union(it.name for it in left))
+
+    def _is_for_others(self, schedule: StoredSchedule, now: datetime) -> bool:
+        """As in the midst of a deploy: who knows the function knows its queue and its limits, too.
+
+        Once the due time is late somebody has to; see `_job_of`.
+        """
+        is_known = self._jobs.registry.find(schedule.function) is not None
+        return not is_known and schedule.next_run > now - self._grace
 
     def _plan(self, schedule: StoredSchedule, now: datetime) -> _Plan:
         try:
@@ -181,7 +191,7 @@ def _job_of(jobs: Jobs, schedule: StoredSchedule, job_id: str) -> NewJob:
         options.checked(schedule.function)
         call: JobCall[Any] = JobCall(schedule.function, kwargs=args, options=options)
         return jobs.new_job(call, job_id)
-    # As in the midst of a deploy: whoever claims it parks it, until a worker knows the function.
+    # Nobody who knows it was there in time: whoever claims it parks it, until a worker does.
     return NewJob(
         job_id=job_id,
         job_name=schedule.function,
