@@ -73,6 +73,13 @@ def every_backend(request: pytest.FixtureRequest) -> Harness:
     return found
 
 
+@pytest.fixture(params=["sqlite", "postgresql", "nats_sqlite", "nats_postgresql"])
+def every_store(request: pytest.FixtureRequest) -> Harness:
+    """Without `memory`, which has the rows, the scheduler and the bus of `sqlite`."""
+    found: Harness = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
