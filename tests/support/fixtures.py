@@ -75,7 +75,7 @@ def every_backend(request: pytest.FixtureRequest) -> Harness:
 
 @pytest.fixture(params=["sqlite", "postgresql", "nats_sqlite", "nats_postgresql"])
 def every_store(request: pytest.FixtureRequest) -> Harness:
-    """Without `memory`, which has the rows, the scheduler and the bus of `sqlite`."""
+    """Without `memory`: it has the rows, the bus and the scheduler of `sqlite`."""
     found: Harness = request.getfixturevalue(request.param)
     return found
 
