@@ -39,7 +39,7 @@ _OPEN = [status.value for status in JobStatus if status not in TERMINAL]
 _STORED = (
     *(_row.name, _row.function, _row.cron_expression, _row.timezone, _row.args, _row.queue),
     *(_row.priority, _row.overlap, _row.catch_up, _row.catch_up_window),
-    *(_row.start_date, _row.end_date, _row.jitter, _row.next_run),
+    *(_row.start_date, _row.end_date, _row.jitter, _row.timed_since, _row.next_run),
 )
 _STANDING_COLUMNS = (
     *(_row.name, _row.function, _row.cron_expression, _row.timezone, _row.description),

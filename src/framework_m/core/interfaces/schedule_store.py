@@ -49,6 +49,8 @@ class StoredSchedule:
     start_date: datetime | None
     end_date: datetime | None
     jitter: float
+    timed_since: datetime | None
+    """Since when it has these times: earlier due times are those that it had then."""
     next_run: datetime
 
 

@@ -18,7 +18,7 @@ from framework_m.core.interfaces.schedule_store import Due, Fired, Firing
 from framework_m.core.jobs.function import JobCall
 from framework_m.core.jobs.options import RunOptions
 from framework_m.core.jobs.priority import Priority
-from framework_m.core.scheduling.due_times import CatchUpRule, Missed, Turn, turn
+from framework_m.core.scheduling.due_times import CatchUpRule, Missed, Since, Times, Turn, turn
 from framework_m.core.scheduling.rules import timing_of, wait_within
 
 if TYPE_CHECKING:
@@ -109,12 +109,15 @@ class Fire:
         return not is_known and schedule.next_run > now - self._grace
 
     def _plan(self, schedule: StoredSchedule, now: datetime) -> _Plan:
+        # Somebody may have gone past the checks, to the database itself.
+        next_run: datetime | None = None  # it stops, if nobody knows when it is due
         try:
-            plan = _Plan(schedule, self._turn(schedule, now))
+            times = _times_of(schedule)
+            next_run = times.after(now)
+            plan = _Plan(schedule, self._turn(schedule, times, now))
         except Exception as error:  # noqa: BLE001 - whatever is wrong, it is this one's alone
-            # Somebody went past the checks, to the database itself: nobody knows when it is due.
-            stopped = Turn((), None, None)
-            return _Plan(schedule, stopped, firings=[_refused(schedule, schedule.next_run, error)])
+            firings = [_refused(schedule, schedule.next_run, error)]
+            return _Plan(schedule, Turn((), None, next_run), firings=firings)
         for due_at in plan.turn.due:
             try:
                 plan.jobs.append((due_at, self._new_job(schedule, due_at, now)))
@@ -122,10 +125,7 @@ class Fire:
                 plan.firings.append(_refused(schedule, due_at, error))
         return plan
 
-    def _turn(self, schedule: StoredSchedule, now: datetime) -> Turn:
-        times = timing_of(
-            schedule.cron_expression, schedule.timezone, schedule.start_date, schedule.end_date
-        )
+    def _turn(self, schedule: StoredSchedule, times: Times, now: datetime) -> Turn:
         Overlap(schedule.overlap)  # raises ValueError
         window = timedelta(seconds=schedule.catch_up_window)
         rule = CatchUpRule(CatchUp(schedule.catch_up), window, self._grace)
@@ -170,6 +170,13 @@ class Fire:
                 waits = ScheduleStatus.QUEUED if job.due_at is None else ScheduleStatus.SCHEDULED
                 firing = Firing(plan.schedule.name, due_at, waits, job.job_id)
                 plan.firings.append(firing)
+
+
+def _times_of(schedule: StoredSchedule) -> Times:
+    times = timing_of(
+        schedule.cron_expression, schedule.timezone, schedule.start_date, schedule.end_date
+    )
+    return times if schedule.timed_since is None else Since(times, schedule.timed_since)
 
 
 def all_of(rounds: Sequence[Round]) -> Round:

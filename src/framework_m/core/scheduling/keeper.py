@@ -60,7 +60,25 @@ class ScheduleKeeper:
             return
         if errors or timing is None:
             raise InvalidDocumentError(ScheduledJob.__name__, schedule.name or None, errors)
-        schedule.__dict__["next_run"] = _next_run(schedule, timing, stored)
+        self._settle_next(schedule, timing, stored)
+
+    def _settle_next(
+        self, schedule: ScheduledJob, timing: Timing, stored: Mapping[str, Any]
+    ) -> None:
+        """When it is due next: the stored time, unless it has other times by now.
+
+        One that has passed stays in any case, if it still may fire then: it was promised, and
+        somebody may be firing it just now.
+        """
+        now, known = clock.now(), stored.get("next_run")
+        is_same = stored and all(getattr(schedule, name) == stored[name] for name in TIMING)
+        next_run: datetime | None = None
+        if not is_same:
+            schedule.__dict__["timed_since"] = now
+        if schedule.enabled:
+            is_kept = known is not None and (is_same or (known <= now and timing.spans(known)))
+            next_run = known if is_kept else timing.after(now)
+        schedule.__dict__["next_run"] = next_run
 
     def faults(self, schedule: ScheduledJob) -> Sequence[FieldError]:
         for name in _NEEDED:  # what is not there is found to be no good, and told by others
@@ -115,12 +133,3 @@ def _is_only_disabled(schedule: ScheduledJob, stored: Mapping[str, Any]) -> bool
     """Allowed whatever is wrong by now: a deploy may have removed its function."""
     is_same = stored and all(getattr(schedule, name) == stored[name] for name in DEFINITION)
     return bool(is_same) and not schedule.enabled
-
-
-def _next_run(schedule: ScheduledJob, timing: Timing, stored: Mapping[str, Any]) -> datetime | None:
-    """The stored one, which somebody may be firing just now, unless it is another by now."""
-    if not schedule.enabled:
-        return None
-    known: datetime | None = stored.get("next_run")
-    is_same = stored and all(getattr(schedule, name) == stored[name] for name in TIMING)
-    return known if is_same and known is not None else timing.after(clock.now())
