@@ -48,7 +48,6 @@ def upgrade() -> None:
         sa.Column("jitter", sa.Double, nullable=False, server_default=sa.text("0.0")),
         sa.Column("description", sa.String(1000)),
         sa.Column("declared_in", sa.String(255)),
-        sa.Column("timed_since", UtcDateTime),
         sa.Column("next_run", UtcDateTime),
         sa.Column("last_run", UtcDateTime),
         sa.Column("last_job", sa.String(36)),

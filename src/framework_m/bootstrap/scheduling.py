@@ -61,7 +61,7 @@ def scheduling(
         limits = stream_limits(settings)
         scheduler = JetStreamScheduler(nats, settings.nats_prefix, limits, store, fire, broker)
     declarations = DatabaseScheduleDeclarations(database)
-    return Scheduling(store, declarations, scheduler, ScheduleKeeper(settling, scheduler))
+    return Scheduling(store, declarations, scheduler, ScheduleKeeper(settling, scheduler, fire))
 
 
 def upkeep(

@@ -51,7 +51,6 @@ scheduled_job = seen(
     named("jitter", Double),
     named("description", Text),
     named("declared_in", NAME),
-    named("timed_since", UtcDateTime()),
     named("next_run", UtcDateTime()),
     named("last_run", UtcDateTime()),
     named("last_job", ID),

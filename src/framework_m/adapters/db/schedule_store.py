@@ -39,7 +39,7 @@ _OPEN = [status.value for status in JobStatus if status not in TERMINAL]
 _STORED = (
     *(_row.name, _row.function, _row.cron_expression, _row.timezone, _row.args, _row.queue),
     *(_row.priority, _row.overlap, _row.catch_up, _row.catch_up_window),
-    *(_row.start_date, _row.end_date, _row.jitter, _row.timed_since, _row.next_run),
+    *(_row.start_date, _row.end_date, _row.jitter, _row.next_run),
 )
 _STANDING_COLUMNS = (
     *(_row.name, _row.function, _row.cron_expression, _row.timezone, _row.description),
@@ -120,6 +120,11 @@ class DatabaseScheduleStore:
             busy=frozenset(row.name for row in others if row.next_run <= now),
             ahead=[Due(row.name, row.next_run) for row in others if row.next_run > now],
         )
+
+    async def hold(self, unit: UnitOfWorkProtocol, name: str) -> Locked:
+        row = (await unit.execute(_due([name]).with_for_update())).first()
+        now = (await unit.execute(select(database_now()))).scalar_one()
+        return Locked(now, [] if row is None else [StoredSchedule(**row._asdict())])
 
     async def _now(self, unit: UnitOfWorkProtocol) -> datetime:
         """The database's time; from now on the transaction waits for nobody for long.

@@ -128,7 +128,6 @@ class ScheduledJob(DocType):
     declared_in: str | None = _kept(
         "The module that declares it: code owns it then, all but `enabled`.", max_length=NAME_LENGTH
     )
-    timed_since: datetime | None = _kept("Since when it has these times.")
     next_run: datetime | None = _kept("When it is due next; null if never, or not enabled.")
     last_run: datetime | None = _kept("The latest due time that something became of.")
     last_job: str | None = _kept("The job of it, if there is one.", max_length=36)
@@ -149,8 +148,5 @@ DEFINITION = (
 """The fields that say what is done and when: code's to change where code declares it."""
 TIMING = ("cron_expression", "timezone", "start_date", "end_date", "enabled")
 """The fields that say when: where one changes, the next due time is another."""
-KEPT = (
-    *("description", "declared_in", "timed_since"),
-    *("next_run", "last_run", "last_job", "last_status"),
-)
+KEPT = ("description", "declared_in", "next_run", "last_run", "last_job", "last_status")
 """The framework's own to fill."""

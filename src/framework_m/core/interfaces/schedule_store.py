@@ -49,8 +49,6 @@ class StoredSchedule:
     start_date: datetime | None
     end_date: datetime | None
     jitter: float
-    timed_since: datetime | None
-    """Since when it has these times: earlier due times are those that it had then."""
     next_run: datetime
 
 
@@ -147,6 +145,9 @@ class ScheduleStore(Protocol):
 
         What follows in this transaction raises LockTimeoutError rather than wait for somebody.
         """
+
+    async def hold(self, unit: UnitOfWorkProtocol, name: str) -> Locked:
+        """The same of one, for whoever is about to change it: waits for others."""
 
     async def busy_with(self, unit: UnitOfWorkProtocol, names: Collection[str]) -> frozenset[str]:
         """Those that have a job which has not ended."""

@@ -29,20 +29,6 @@ class Times(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
-    """Times that count from a moment on: what came before was somebody else's to say."""
-
-    times: Times
-    begin: datetime
-
-    def after(self, moment: datetime) -> datetime | None:
-        return self.times.after(max(moment, self.begin))
-
-    def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        return self.times.between(max(after, self.begin), until)
-
-
-@dataclass(frozen=True, slots=True)
 class CatchUpRule:
     """What is done about due times that come late."""
 

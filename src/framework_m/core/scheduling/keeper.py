@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from framework_m.core import clock
 from framework_m.core.doctypes.base import stored_values
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from framework_m.core.interfaces.record_keeper import Change
     from framework_m.core.interfaces.scheduler import SchedulerProtocol
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+    from framework_m.core.scheduling.firing import Fire
     from framework_m.core.scheduling.settling import Settling
     from framework_m.core.scheduling.timing import Timing
 
@@ -45,11 +47,12 @@ def declaring(module: str) -> Iterator[None]:
 class ScheduleKeeper:
     """The RecordKeeper of schedules."""
 
-    def __init__(self, settling: Settling, scheduler: SchedulerProtocol) -> None:
+    def __init__(self, settling: Settling, scheduler: SchedulerProtocol, fire: Fire) -> None:
         self._settling = settling
         self._scheduler = scheduler
+        self._fire = fire
 
-    def prepare(self, schedule: ScheduledJob) -> None:
+    async def prepare(self, schedule: ScheduledJob, unit: UnitOfWorkProtocol) -> None:
         stored = _stored(schedule)
         # Whoever sends back what was read sends these, too, as they were then.
         schedule.__dict__.update({name: stored.get(name) for name in KEPT})
@@ -60,25 +63,30 @@ class ScheduleKeeper:
             return
         if errors or timing is None:
             raise InvalidDocumentError(ScheduledJob.__name__, schedule.name or None, errors)
-        self._settle_next(schedule, timing, stored)
+        schedule.__dict__["next_run"] = await self._settle_next(schedule, timing, stored, unit)
 
-    def _settle_next(
-        self, schedule: ScheduledJob, timing: Timing, stored: Mapping[str, Any]
-    ) -> None:
+    async def _settle_next(
+        self,
+        schedule: ScheduledJob,
+        timing: Timing,
+        stored: Mapping[str, Any],
+        unit: UnitOfWorkProtocol,
+    ) -> datetime | None:
         """When it is due next: the stored time, unless it has other times by now.
 
-        One that has passed stays in any case, if it still may fire then: it was promised, and
-        somebody may be firing it just now.
+        One that has passed was promised, and fires with its old times, unless it has ended then.
         """
+        if not schedule.enabled:
+            return None
         now, known = clock.now(), stored.get("next_run")
         is_same = stored and all(getattr(schedule, name) == stored[name] for name in TIMING)
-        next_run: datetime | None = None
-        if not is_same:
-            schedule.__dict__["timed_since"] = now
-        if schedule.enabled:
-            is_kept = known is not None and (is_same or (known <= now and timing.spans(known)))
-            next_run = known if is_kept else timing.after(now)
-        schedule.__dict__["next_run"] = next_run
+        if known is None:
+            return timing.after(now)
+        if is_same:  # somebody may be firing it just now
+            return cast("datetime", known)
+        if known <= now and timing.spans(known):
+            await self._fire.before_an_edit(unit, schedule.name)
+        return timing.after(now)
 
     def faults(self, schedule: ScheduledJob) -> Sequence[FieldError]:
         for name in _NEEDED:  # what is not there is found to be no good, and told by others
