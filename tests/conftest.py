@@ -1,5 +1,6 @@
 """Fixtures for every test. A server starts when the first test wants it, and never otherwise."""
 
+import gc
 import os
 import signal
 import uuid
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 # Who runs the tests in the background of a shell has them, and all they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """What is there for the whole run is no garbage: else each collection looks through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:

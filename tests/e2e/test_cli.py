@@ -1,19 +1,17 @@
-"""The command `m`, called as a user calls it."""
+"""The command `m`: in this process, and as one where it is the process that is looked at."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from framework_m.cli.main import main
 from framework_m.core.ids import uuid7
+from tests.support.command import Command, Done, Run
 from tests.support.processes import M, bare_environment
 from tests.support.servers import NatsServer
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 JOBS = """
 from datetime import date
@@ -43,10 +41,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def m(folder: Path) -> Run:
-    """Run `m` in the application's folder, with nothing in its environment but what is given."""
+def m(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """In the application's folder, with nothing in its environment but what is given."""
+    return Command(capfd, bare_environment(), folder)
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture
+def process(folder: Path) -> Run:
+    """The same as a process."""
+
+    def run(*arguments: str, **environment: str) -> Done:
         return subprocess.run(
             [*M, *arguments],
             cwd=folder,
@@ -66,7 +70,7 @@ def migrated(m: Run) -> Run:
     return m
 
 
-def refused(shown: subprocess.CompletedProcess[str], status: int) -> str:
+def refused(shown: Done, status: int) -> str:
     """The one line on stderr of a command that ended like that."""
     assert shown.returncode == status, shown.stdout + shown.stderr
     [line] = shown.stderr.splitlines()
@@ -74,8 +78,8 @@ def refused(shown: subprocess.CompletedProcess[str], status: int) -> str:
     return line.removeprefix("m: ")
 
 
-def test_help_lists_the_commands(m: Run) -> None:
-    shown = m("--help")
+def test_help_lists_the_commands(process: Run) -> None:
+    shown = process("--help")
     assert shown.returncode == 0
     for command in ("dev", "web", "worker", "migrate", "job:list", "job:run", "job:status"):
         assert command in shown.stdout
@@ -238,11 +242,11 @@ def test_an_unknown_job_is_exit_status_1(migrated: Run) -> None:
     assert "no job has the id" in refused(migrated("job:status", uuid7()), 1)
 
 
-def test_local_calls_the_function_here_and_now(m: Run) -> None:
-    ran = m("job:run", "add", "--local", "--a", "1")
+def test_local_calls_the_function_here_and_now(process: Run) -> None:
+    ran = process("job:run", "add", "--local", "--a", "1")
     assert json.loads(ran.stdout) == "1 1 None None"
     assert "50 % half" in ran.stderr
-    assert refused(m("job:run", "boom", "--local", "--text", "no"), 1) == "ValueError: no"
+    assert refused(process("job:run", "boom", "--local", "--text", "no"), 1) == "ValueError: no"
 
 
 def test_wait_prints_the_result_or_the_error(migrated: Run, folder: Path) -> None:
@@ -267,15 +271,15 @@ def test_options_after_two_dashes_belong_to_the_job(migrated: Run, folder: Path)
     assert ran.stdout.strip() == "5", ran.stderr
 
 
-def test_stdout_has_what_was_asked_for_and_nothing_else(m: Run, folder: Path) -> None:
+def test_stdout_has_what_was_asked_for_and_nothing_else(process: Run, folder: Path) -> None:
     (folder / "shop" / "jobs.py").write_text(
         "from framework_m import job\nprint('imported')\n"
         "@job\nasync def chats() -> str: print('called'); return 'ü'\n"
         "@job\nasync def leaves() -> None: raise SystemExit(0)\n"
     )
-    ran = m("job:run", "chats", "--local", PYTHONIOENCODING="ascii")
+    ran = process("job:run", "chats", "--local", PYTHONIOENCODING="ascii")
     assert (json.loads(ran.stdout), ran.stderr) == ("ü", "imported\ncalled\n")
-    left = m("job:run", "leaves", "--local")
+    left = process("job:run", "leaves", "--local")
     assert (left.returncode, left.stderr) == (1, "imported\nm: SystemExit: 0\n")
 
 

@@ -4,16 +4,14 @@ import json
 import os
 import sqlite3
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from tests.support.command import Command, Done, Run
 from tests.support.processes import M, bare_environment
 from tests.support.servers import plain_dsn
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 DOCTYPES = """
 from framework_m import DocType, Field, Link
@@ -29,7 +27,6 @@ class Invoice(DocType):
         indexes = ["customer"]
 """
 SAVE = """
-import asyncio
 from shop.app import app
 from shop.doctypes import Customer, Invoice
 
@@ -42,7 +39,6 @@ async def main():
 asyncio.run(main())
 """
 READ = """
-import asyncio
 from shop.app import app
 from shop.doctypes import Customer, Invoice
 
@@ -89,18 +85,14 @@ def environment(folder: Path, url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def m(folder: Path, environment: dict[str, str]) -> Run:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return _run([*M, *arguments], folder, environment)
-
-    return run
+def m(folder: Path, environment: dict[str, str], capfd: pytest.CaptureFixture[str]) -> Run:
+    return Command(capfd, environment, folder)
 
 
-def _run(
-    command: list[str], folder: Path, environment: dict[str, str]
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
+def python(program: str, folder: Path, environment: dict[str, str]) -> str:
+    """In a process of its own, as an application runs."""
+    shown = subprocess.run(
+        [M[0], "-c", program],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -108,15 +100,11 @@ def _run(
         timeout=60,
         check=False,
     )
-
-
-def python(program: str, folder: Path, environment: dict[str, str]) -> str:
-    shown = _run([M[0], "-c", program], folder, environment)
     assert shown.returncode == 0, shown.stderr
     return shown.stdout.strip()
 
 
-def done(shown: subprocess.CompletedProcess[str]) -> str:
+def done(shown: Done) -> str:
     assert shown.returncode == 0, shown.stdout + shown.stderr
     return shown.stdout + shown.stderr
 
@@ -166,13 +154,13 @@ def test_a_worker_refuses_tables_older_than_its_code(m: Run, folder: Path) -> No
 
 
 async def test_tables_that_are_not_ours_are_left_alone(
-    m: Run, folder: Path, url: str, tmp_path: Path
+    m: Command, folder: Path, url: str, tmp_path: Path
 ) -> None:
     await _execute(url, tmp_path, "CREATE TABLE theirs (n INTEGER)")
-    done(m("migrate"))
-    done(m("migrate:make", "-m", "first"))
+    done(await m.aside("migrate"))
+    done(await m.aside("migrate:make", "-m", "first"))
     assert "theirs" not in revisions(folder)[0].read_text()
-    done(m("migrate"))
+    done(await m.aside("migrate"))
     await _execute(url, tmp_path, "INSERT INTO theirs VALUES (1)")
 
 

@@ -1,44 +1,24 @@
 """m token:create, token:list and token:revoke, called as a user calls them."""
 
 import json
-import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import jwt
 import pytest
 
 from framework_m.adapters.access.jwt_tokens import SharedKeys
-from tests.support.processes import M
+from tests.support.command import Done, Run, application
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-ROOT = Path(__file__).parents[2]
 SECRET_KEY = "only for tests, but long"
 
 
 @pytest.fixture
-def m(tmp_path: Path) -> Run:
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*M, *arguments, "--app", "tests.support.application:app"],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "DATABASE_URL": f"sqlite:///{tmp_path / 'tokens.db'}",
-                "SECRET_KEY": SECRET_KEY,
-                **environment,
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
+def m(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    url = f"sqlite:///{tmp_path / 'tokens.db'}"
+    return application(capfd, {"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY})
 
 
-def refused(shown: subprocess.CompletedProcess[str], status: int) -> str:
+def refused(shown: Done, status: int) -> str:
     assert shown.returncode == status, shown.stdout + shown.stderr
     [line] = shown.stderr.splitlines()
     return line.removeprefix("m: ")

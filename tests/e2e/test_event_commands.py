@@ -12,11 +12,11 @@ import pytest
 
 from framework_m import BaseEvent, FrameworkM
 from tests.support.callers import CLERK, calling
+from tests.support.command import Command, application
 from tests.support.harness import JOBS, Harness, until
-from tests.support.processes import M
 
 ROOT = Path(__file__).parents[2]
-APP = ("--app", "tests.support.event_application:app")
+APP = "tests.support.event_application"
 
 
 @pytest.fixture
@@ -30,52 +30,44 @@ async def app(sqlite: Harness) -> AsyncIterator[FrameworkM]:
         yield app
 
 
-async def m(sqlite: Harness, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return await asyncio.to_thread(
-        subprocess.run,
-        [*M, *arguments, *APP],
-        cwd=ROOT,
-        env={**os.environ, **sqlite.environment()},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+@pytest.fixture
+def m(sqlite: Harness, capfd: pytest.CaptureFixture[str]) -> Command:
+    return application(capfd, sqlite.environment(), APP)
 
 
-async def test_dead_letters_are_listed_and_redriven(sqlite: Harness, app: FrameworkM) -> None:
-    listed = await m(sqlite, "event:dead", "--json")
+async def test_dead_letters_are_listed_and_redriven(m: Command, app: FrameworkM) -> None:
+    listed = await m.aside("event:dead", "--json")
     [letter] = json.loads(listed.stdout)
     assert (letter["group"], letter["attempts"]) == ("typed-plain_function", 1)
     assert letter["event"]["data"] == {"number": "x"}
-    assert "typed-plain_function" in (await m(sqlite, "event:dead")).stdout
-    again = await m(sqlite, "event:dead", "--redrive", letter["id"])
+    assert "typed-plain_function" in (await m.aside("event:dead")).stdout
+    again = await m.aside("event:dead", "--redrive", letter["id"])
     assert again.returncode == 0, again.stderr
     assert await app.events.dead() == []
     assert (await app.events.bus.lag())["typed-plain_function"] == 1
-    unknown = await m(sqlite, "event:dead", "--redrive", letter["id"])
+    unknown = await m.aside("event:dead", "--redrive", letter["id"])
     assert (unknown.returncode, unknown.stderr) == (
         1,
         f"m: no dead letter has the id '{letter['id']}'\n",
     )
 
 
-async def test_groups_are_listed_and_forgotten(sqlite: Harness, app: FrameworkM) -> None:
+async def test_groups_are_listed_and_forgotten(m: Command, app: FrameworkM) -> None:
     name = "typed-plain_function"
-    listed = json.loads((await m(sqlite, "event:groups", "--json")).stdout)
+    listed = json.loads((await m.aside("event:groups", "--json")).stdout)
     assert {"group": name, "waiting": 0} in listed
-    assert name in (await m(sqlite, "event:groups")).stdout
-    forgotten = await m(sqlite, "event:groups", "--forget", name)
+    assert name in (await m.aside("event:groups")).stdout
+    forgotten = await m.aside("event:groups", "--forget", name)
     assert (forgotten.returncode, name in forgotten.stdout) == (0, False)
-    unknown = await m(sqlite, "event:groups", "--forget", name)
+    unknown = await m.aside("event:groups", "--forget", name)
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "there is no group" in unknown.stderr
 
 
-async def test_all_are_redriven_at_once(sqlite: Harness, app: FrameworkM) -> None:
-    done = await m(sqlite, "event:dead", "--all", "--json")
+async def test_all_are_redriven_at_once(m: Command, app: FrameworkM) -> None:
+    done = await m.aside("event:dead", "--all", "--json")
     assert json.loads(done.stdout) == {"redriven": 1}
-    assert (await m(sqlite, "event:dead", "--all", "--redrive", "x")).returncode == 2
+    assert (await m.aside("event:dead", "--all", "--redrive", "x")).returncode == 2
 
 
 async def test_dead_letters_over_http(app: FrameworkM) -> None:
@@ -96,7 +88,7 @@ async def test_dead_letters_over_http(app: FrameworkM) -> None:
 async def test_tail_follows_events_as_they_happen(sqlite: Harness, app: FrameworkM) -> None:
     tail = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "framework_m.cli.main", "event:tail", "tail.*"),
-        *("--count", "1", "--json", *APP),
+        *("--count", "1", "--json", "--app", f"{APP}:app"),
         cwd=ROOT,
         env={**os.environ, **sqlite.environment()},
         stdout=subprocess.PIPE,

@@ -148,23 +148,25 @@ async def test_an_outage_delays_jobs_and_the_truth_is_told_meanwhile(
     [(5, 1), pytest.param(45, 5, marks=pytest.mark.chaos)],
     ids=["short", "long"],
 )
-@pytest.mark.parametrize("blocking", [False, True], ids=["waiting", "blocking"])
-async def test_a_job_of_many_leases_runs_once(
-    harness: Harness, tmp_path: Path, seconds: float, lease: float, blocking: bool
+async def test_jobs_of_many_leases_run_once(
+    harness: Harness, tmp_path: Path, seconds: float, lease: float
 ) -> None:
+    """One that waits, and one that keeps its worker's loop to itself."""
     log = tmp_path / "log"
     environment = {**harness.environment(), "FRAMEWORK_M_LEASE": str(lease)}
-    function = jobs.block_for if blocking else jobs.wait_long
     with (
         worker_process(environment, tmp_path / "a"),
         worker_process(environment, tmp_path / "b"),
     ):
-        handle = await function.enqueue(seconds, log)
-        async with asyncio.timeout(seconds + 30):
-            await handle.result()
-    job = await harness.record(handle)
-    assert (job.status, job.attempt) == (JobStatus.SUCCESS, 1)
-    assert log.read_text().split() == [handle]
+        waiting = await jobs.wait_long.enqueue(seconds, log)
+        await harness.reached(waiting, JobStatus.RUNNING)
+        blocking = await jobs.block_for.enqueue(seconds, log)
+        for handle in (waiting, blocking):
+            async with asyncio.timeout(2 * seconds + 30):
+                await handle.result()
+            job = await harness.record(handle)
+            assert (job.status, job.attempt, job.claim_no) == (JobStatus.SUCCESS, 1, 1)
+    assert sorted(log.read_text().split()) == sorted([waiting, blocking])
 
 
 async def test_a_live_jobs_message_that_comes_again_is_neither_run_nor_lost(
@@ -195,34 +197,33 @@ async def test_a_live_jobs_message_that_comes_again_is_neither_run_nor_lost(
     assert log.read_text().split() == [handle]
 
 
-@pytest.mark.parametrize(
-    "foreign",
-    [
-        b"",
-        b"not json",
-        b"[]",
-        b'{"job_id": 7}',
-        b'{"job_id": "nonsense"}',
-        b"\xff" * 1000,
-        json.dumps({"job_id": uuid7()}).encode(),
-    ],
-    ids=["empty", "text", "list", "number", "no id", "bytes", "unknown"],
-)
-async def test_a_foreign_message_is_parked_with_its_bytes_and_the_reason(
-    harness: Harness, jetstream: JetStreamContext, tmp_path: Path, foreign: bytes
+FOREIGN = {
+    "empty": b"",
+    "text": b"not json",
+    "list": b"[]",
+    "number": b'{"job_id": 7}',
+    "no id": b'{"job_id": "nonsense"}',
+    "bytes": b"\xff" * 1000,
+    "unknown": json.dumps({"job_id": uuid7()}).encode(),
+}
+
+
+async def test_foreign_messages_are_parked_with_their_bytes_and_the_reason(
+    harness: Harness, jetstream: JetStreamContext, tmp_path: Path
 ) -> None:
     with worker_process(harness.environment(), tmp_path / "output") as worker:
         await all_succeed(harness, await enqueue_notes(tmp_path / "log", 1))
-        await jetstream.publish("framework.jobs.default.2", foreign)
+        for number, (what, foreign) in enumerate(FOREIGN.items(), start=1):
+            await jetstream.publish("framework.jobs.default.2", foreign)
 
-        async def parked() -> bool:
-            return (await jetstream.stream_info("framework_parked")).state.messages == 1
+            async def parked(count: int = number) -> bool:
+                return (await jetstream.stream_info("framework_parked")).state.messages == count
 
-        await until(parked)
-        kept = await jetstream.get_msg("framework_parked", seq=1)
-        assert (kept.data or b"") == foreign
-        assert (kept.headers or {})["Framework-M-Reason"]
-        await all_succeed(harness, await enqueue_notes(tmp_path / "log", 1))
+            await until(parked)
+            kept = await jetstream.get_msg("framework_parked", seq=number)
+            assert (kept.data or b"") == foreign, what
+            assert (kept.headers or {})["Framework-M-Reason"], what
+            await all_succeed(harness, await enqueue_notes(tmp_path / "log", 1))
         assert worker.is_alive
 
 

@@ -2,39 +2,25 @@
 
 import asyncio
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from framework_m import JobStatus
 from tests.support import jobs
+from tests.support.command import Command, application
 from tests.support.harness import Harness, until
-from tests.support.processes import M, worker_process
-
-ROOT = Path(__file__).parents[2]
-APP = ("--app", "tests.support.application:app")
+from tests.support.processes import worker_process
 
 
-async def m(harness: Harness, *arguments: str) -> subprocess.CompletedProcess[str]:
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*M, *arguments, *APP],
-            cwd=ROOT,
-            env={**os.environ, **harness.environment()},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return await asyncio.to_thread(run)
+@pytest.fixture
+def m(harness: Harness, capfd: pytest.CaptureFixture[str]) -> Command:
+    return application(capfd, harness.environment())
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql", "nats_sqlite"])
 async def test_a_queue_is_paused_and_resumed_from_another_process(
-    request: pytest.FixtureRequest, harness: Harness, tmp_path: Path
+    harness: Harness, m: Command, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     environment = harness.environment()
@@ -44,15 +30,15 @@ async def test_a_queue_is_paused_and_resumed_from_another_process(
     ):
         first = await jobs.on_another_queue.enqueue()
         assert (await harness.ended(first)).status is JobStatus.SUCCESS
-        paused = await m(harness, "queue:pause", "other")
+        paused = await m.aside("queue:pause", "other")
         assert (paused.returncode, paused.stdout) == (0, "other is paused\n"), paused.stderr
         held = [await jobs.on_another_queue.enqueue() for _ in range(20)]
         for _ in range(20):
             await harness.ended(await jobs.note.enqueue(log, "ran"))
-        listed = json.loads((await m(harness, "queue:list", "--json")).stdout)
+        listed = json.loads((await m.aside("queue:list", "--json")).stdout)
         other = next(queue for queue in listed if queue["name"] == "other")
         assert (other["paused"], other["waiting"], other["running"]) == (True, 20, 0)
-        resumed = await m(harness, "queue:resume", "other", "--json")
+        resumed = await m.aside("queue:resume", "other", "--json")
         assert resumed.returncode == 0, resumed.stderr
         assert json.loads(resumed.stdout) == {"name": "other", "paused": False}
         for handle in held:
@@ -70,11 +56,11 @@ def backend() -> str:
     return "sqlite"
 
 
-async def test_the_commands_tell_what_is_wrong(harness: Harness) -> None:
-    misspelt = await m(harness, "queue:pause", "othre")
+async def test_the_commands_tell_what_is_wrong(m: Command) -> None:
+    misspelt = await m.aside("queue:pause", "othre")
     assert misspelt.returncode == 0
     assert "no job function names the queue othre" in misspelt.stderr
-    assert "othre" in (await m(harness, "queue:list")).stdout
+    assert "othre" in (await m.aside("queue:list")).stdout
     for arguments, problem in (
         (("queue:pause", "a b"), "must be 1 to 64 letters"),
         (("worker", "--queues", "a:x"), "'a:x': its weight must be a whole number"),
@@ -82,7 +68,7 @@ async def test_the_commands_tell_what_is_wrong(harness: Harness) -> None:
         (("worker", "--queues", "a:2,b", "--strict"), "a weight means nothing"),
         (("worker", "--strict"), "--strict needs --queues"),
     ):
-        refused = await m(harness, *arguments)
+        refused = await m.aside(*arguments)
         assert (refused.returncode, problem in refused.stderr) == (2, True), refused.stderr
 
 

@@ -5,13 +5,15 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from framework_m import JobStatus
 from framework_m.core.doctypes.worker import WorkerInfo, WorkerStatus
 from tests.support import jobs
+from tests.support.command import Command, application
 from tests.support.harness import Harness, until
 from tests.support.processes import M, worker_process
 
-APP = ("--app", "tests.support.application:app")
 NO_WORKER = """
 from framework_m import FrameworkM
 from taskiq import TaskiqEvents
@@ -24,16 +26,9 @@ def fails(state):
 QUICK = {"FRAMEWORK_M_HEARTBEAT_INTERVAL": "0.2"}
 
 
-def m(harness: Harness, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*M, *arguments, *APP],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, **harness.environment()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@pytest.fixture
+def m(sqlite: Harness, capfd: pytest.CaptureFixture[str]) -> Command:
+    return application(capfd, sqlite.environment())
 
 
 async def workers(harness: Harness, *statuses: WorkerStatus) -> list[WorkerInfo]:
@@ -49,16 +44,18 @@ async def workers(harness: Harness, *statuses: WorkerStatus) -> list[WorkerInfo]
     return found
 
 
-async def test_a_worker_is_drained_from_another_process(sqlite: Harness, tmp_path: Path) -> None:
+async def test_a_worker_is_drained_from_another_process(
+    sqlite: Harness, m: Command, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     with worker_process(sqlite.environment(), tmp_path / "out", "--processes", "2") as process:
         found = await workers(sqlite, WorkerStatus.RUNNING, WorkerStatus.RUNNING)
         handle = await jobs.wait_for.enqueue(gate, tmp_path / "log")
         await sqlite.reached(handle, JobStatus.RUNNING)
-        listed = json.loads(m(sqlite, "worker:list", "--json").stdout)
+        listed = json.loads((await m.aside("worker:list", "--json")).stdout)
         assert [it["name"] for it in listed] == [it.name for it in found]
         assert sorted(it["running"] for it in listed) == [0, 1]
-        drained = m(sqlite, "worker:drain", "--all")
+        drained = await m.aside("worker:drain", "--all")
         assert drained.returncode == 0, drained.stderr
         assert drained.stdout == "".join(f"{it.name} drains\n" for it in found)
         await workers(sqlite, WorkerStatus.DRAINING)  # the other one had nothing to do
@@ -73,7 +70,7 @@ async def test_a_worker_is_drained_from_another_process(sqlite: Harness, tmp_pat
         (("worker:drain", "--all", "x"), 2),
         (("worker:drain", "x"), 1),
     ):
-        assert m(sqlite, *arguments).returncode == status
+        assert (await m.aside(*arguments)).returncode == status
 
 
 async def test_a_killed_worker_is_lost(sqlite: Harness, tmp_path: Path) -> None:

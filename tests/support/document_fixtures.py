@@ -7,6 +7,7 @@ import pytest
 
 from framework_m import FrameworkM, Settings
 from tests.support.harness import JOBS
+from tests.support.schema import make_schema
 from tests.support.servers import PostgresServer
 
 MODULES = ("tests.support.documents", *JOBS)
@@ -14,10 +15,8 @@ MODULES = ("tests.support.documents", *JOBS)
 
 async def prepared(app: FrameworkM) -> AsyncIterator[FrameworkM]:
     """The application, open, with a table for each of its DocTypes."""
-    await app.migrate()
+    await make_schema(app)
     async with app:
-        async with app.ports.database.begin() as connection:
-            await connection.run_sync(app.ports.tables.metadata.create_all)
         yield app
 
 

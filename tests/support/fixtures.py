@@ -73,6 +73,13 @@ def every_backend(request: pytest.FixtureRequest) -> Harness:
     return found
 
 
+@pytest.fixture(params=["sqlite", "postgresql", "nats_sqlite", "nats_postgresql"])
+def every_store(request: pytest.FixtureRequest) -> Harness:
+    """Without `memory`: it has the rows, the bus and the scheduler of `sqlite`."""
+    found: Harness = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")

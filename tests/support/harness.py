@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from framework_m import FrameworkM, JobLog, JobStatus, Settings
 from framework_m.adapters.db.schema import job_attempt, job_log
+from tests.support.schema import make_schema
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ async def until(
 
 
 class Harness:
-    """One backend on one fresh, migrated database, seen by one enqueuing application."""
+    """One backend on one fresh database with its schema, seen by one enqueuing application."""
 
     def __init__(self, settings: dict[str, Any], folder: Path) -> None:
         # What is due is a test's to say, and it hears of nothing else.
@@ -43,7 +44,7 @@ class Harness:
     @contextlib.asynccontextmanager
     async def opened(cls, settings: dict[str, Any], folder: Path) -> "AsyncIterator[Harness]":
         harness = cls(settings, folder)
-        await harness.app.migrate()
+        await make_schema(harness.app)
         async with harness.app:
             yield harness
 

@@ -1,4 +1,4 @@
-"""The contract about broken and declared schedules on every backend."""
+"""The contract about broken and declared schedules on every store and scheduler."""
 
 import sys
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from tests.support.harness import Harness
 
 class TestBroken(BrokenSchedulesContract):
     @pytest.fixture
-    def harness(self, every_backend: Harness) -> Harness:
-        return every_backend
+    def harness(self, every_store: Harness) -> Harness:
+        return every_store
 
 
 @pytest.fixture
@@ -30,5 +30,5 @@ def code() -> Iterator[ModuleType]:
 
 class TestDeclared(DeclaredSchedulesContract):
     @pytest.fixture
-    def harness(self, every_backend: Harness) -> Harness:
-        return every_backend
+    def harness(self, every_store: Harness) -> Harness:
+        return every_store

@@ -1,4 +1,4 @@
-"""The contract about late, coinciding and missed due times on every backend."""
+"""The contract about late, coinciding and missed due times on every store and scheduler."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.contracts.schedule_turns_contract import ScheduleTurnsContract
 from tests.support.harness import Harness
 
 
-class TestEveryBackend(ScheduleTurnsContract):
+class TestEveryStore(ScheduleTurnsContract):
     @pytest.fixture
-    def harness(self, every_backend: Harness) -> Harness:
-        return every_backend
+    def harness(self, every_store: Harness) -> Harness:
+        return every_store

@@ -11,8 +11,8 @@ LONG = 3600.0
 
 
 @pytest.fixture
-def harness(every_backend: Harness) -> Harness:
-    return every_backend
+def harness(every_store: Harness) -> Harness:
+    return every_store
 
 
 async def test_who_knows_the_function_fires_it_as_it_says(harness: Harness) -> None:
