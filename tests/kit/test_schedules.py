@@ -350,3 +350,11 @@ async def test_a_job_that_fails_shows(kit: Kit) -> None:
     kit.clock.advance(hours=1)
     done = await kit.drain()
     assert {job.status for job in done} == {JobStatus.SUCCESS}
+
+
+async def test_what_one_transaction_has_saved_and_changed_again_was_never_due(kit: Kit) -> None:
+    async with app.transaction():
+        await app.schedule(report, "* * * * *", month="first")
+        kit.clock.advance(minutes=2)
+        await app.schedule(report, "@hourly", month="last")
+    assert await kit.drain() == []

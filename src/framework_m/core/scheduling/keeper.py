@@ -84,7 +84,9 @@ class ScheduleKeeper:
             return timing.after(now)
         if is_same:  # somebody may be firing it just now
             return cast("datetime", known)
-        if known <= now and timing.spans(known):
+        # What this transaction itself has saved before was never anybody's to fire.
+        is_seen = stored["modified"] < unit.began_at
+        if known <= now and is_seen and timing.spans(known):
             await self._fire.before_an_edit(unit, schedule.name)
         return timing.after(now)
 
