@@ -7,7 +7,7 @@ import pytest
 
 from framework_m import FrameworkM, Settings
 from tests.support.harness import JOBS
-from tests.support.schema import make_schema
+from tests.support.schema import Schemas, make_schema
 from tests.support.servers import PostgresServer
 
 MODULES = ("tests.support.documents", *JOBS)
@@ -33,10 +33,11 @@ async def sqlite_app(tmp_path: Path) -> AsyncIterator[FrameworkM]:
 
 @pytest.fixture
 async def postgresql_app(
-    postgres_server: PostgresServer, postgres_schema: str
+    postgres_server: PostgresServer, schemas: Schemas
 ) -> AsyncIterator[FrameworkM]:
-    async for app in prepared(application(postgres_server.url, database_schema=postgres_schema)):
-        yield app
+    async with schemas.lent(MODULES) as schema:
+        async for app in prepared(application(postgres_server.url, database_schema=schema)):
+            yield app
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,12 +1,14 @@
 """Fixtures of ours, for every test: databases, and a harness per backend."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from framework_m.adapters.db.engine import Database
-from tests.support.harness import Harness
+from tests.support.harness import JOBS, Harness
+from tests.support.schema import Schemas
 from tests.support.servers import NatsServer, PostgresServer
 
 
@@ -24,11 +26,26 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Harness]:
         yield it
 
 
+@pytest.fixture(scope="session")
+def schemas(postgres_server: PostgresServer) -> Iterator[Schemas]:
+    """Those of the session's PostgreSQL that one test after the other has."""
+    schemas = Schemas(postgres_server)
+    yield schemas
+    asyncio.run(schemas.drop())
+
+
+@pytest.fixture
+async def jobs_schema(schemas: Schemas) -> AsyncIterator[str]:
+    """For a harness; without tables where there was none yet."""
+    async with schemas.lent(JOBS) as schema:
+        yield schema
+
+
 @pytest.fixture
 async def postgresql(
-    tmp_path: Path, postgres_server: PostgresServer, postgres_schema: str
+    tmp_path: Path, postgres_server: PostgresServer, jobs_schema: str
 ) -> AsyncIterator[Harness]:
-    settings = {"database_url": postgres_server.url, "database_schema": postgres_schema}
+    settings = {"database_url": postgres_server.url, "database_schema": jobs_schema}
     async with Harness.opened(settings, tmp_path) as it:
         yield it
 
@@ -53,11 +70,11 @@ async def nats_postgresql(
     nats_server: NatsServer,
     nats_prefix: str,
     postgres_server: PostgresServer,
-    postgres_schema: str,
+    jobs_schema: str,
 ) -> AsyncIterator[Harness]:
     settings = {
         "database_url": postgres_server.url,
-        "database_schema": postgres_schema,
+        "database_schema": jobs_schema,
         "nats_url": nats_server.url,
         "nats_prefix": nats_prefix,
         "sweep_interval": 0.1,

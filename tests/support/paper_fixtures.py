@@ -8,6 +8,7 @@ import pytest
 from framework_m import FrameworkM, Settings
 from tests.support.document_fixtures import prepared
 from tests.support.harness import JOBS
+from tests.support.schema import Schemas
 from tests.support.servers import PostgresServer
 
 MODULES = ("tests.support.papers", *JOBS)
@@ -27,10 +28,11 @@ async def sqlite_papers(tmp_path: Path) -> AsyncIterator[FrameworkM]:
 
 @pytest.fixture
 async def postgresql_papers(
-    postgres_server: PostgresServer, postgres_schema: str
+    postgres_server: PostgresServer, schemas: Schemas
 ) -> AsyncIterator[FrameworkM]:
-    async for app in prepared(application(postgres_server.url, database_schema=postgres_schema)):
-        yield app
+    async with schemas.lent(MODULES) as schema:
+        async for app in prepared(application(postgres_server.url, database_schema=schema)):
+            yield app
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

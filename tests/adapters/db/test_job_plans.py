@@ -81,7 +81,7 @@ async def test_a_question_finds_its_rows_by_an_index(
     postgresql: Harness,
     asked: list[str],
     postgres_server: PostgresServer,
-    postgres_schema: str,
+    jobs_schema: str,
     question: str,
 ) -> None:
     if question in OF_QUEUES:
@@ -89,14 +89,14 @@ async def test_a_question_finds_its_rows_by_an_index(
         asked.remove(next(text for text in asked if _READS_EVERY_RECORD in text))
     else:
         await QUESTIONS[question](postgresql.app.ports.job_store)
-    await found_by_an_index(asked, postgres_server, postgres_schema)
+    await found_by_an_index(asked, postgres_server, jobs_schema)
 
 
 async def test_who_passes_a_gate_is_decided_by_an_index(
     postgresql: Harness,
     asked: list[str],
     postgres_server: PostgresServer,
-    postgres_schema: str,
+    jobs_schema: str,
 ) -> None:
     app = postgresql.app
     await app.repository(Queue).save(Queue(name="default", concurrency=1))
@@ -105,7 +105,7 @@ async def test_who_passes_a_gate_is_decided_by_an_index(
     asked.clear()
     assert len(await app.ports.job_store.claim_due(TERMS, 2)) == 1
     assert any("pg_advisory_xact_lock" in text for text in asked)
-    await found_by_an_index(asked, postgres_server, postgres_schema)
+    await found_by_an_index(asked, postgres_server, jobs_schema)
 
 
 async def found_by_an_index(asked: list[str], server: PostgresServer, schema: str) -> None:

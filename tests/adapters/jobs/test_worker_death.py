@@ -28,6 +28,7 @@ class TestPostgresql(WorkerDeathContract):
         return postgresql
 
 
+@pytest.mark.chaos  # NATS and SQLite are shown above and below
 class TestNatsOnSqlite(WorkerDeathContract):
     @pytest.fixture
     def harness(self, nats_sqlite: Harness) -> Harness:
