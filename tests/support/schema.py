@@ -64,7 +64,9 @@ async def make_schema(app: FrameworkM) -> None:
     url = make_url(app.settings.database_url.get_secret_value())
     if url.get_backend_name() == "sqlite":
         await _make_file(app, url)
-    elif (schema := app.settings.database_schema or "") not in _made:
+    elif (schema := app.settings.database_schema) is None:  # on a server of the test's own
+        await _create(app)
+    elif schema not in _made:
         await _create(app)
         async with app:
             rows = await app.ports.database.fetch(text(_SHAPE.format(schema=schema)))
