@@ -27,6 +27,7 @@ class Invoice(DocType):
         indexes = ["customer"]
 """
 SAVE = """
+import asyncio
 from shop.app import app
 from shop.doctypes import Customer, Invoice
 
@@ -39,6 +40,7 @@ async def main():
 asyncio.run(main())
 """
 READ = """
+import asyncio
 from shop.app import app
 from shop.doctypes import Customer, Invoice
 

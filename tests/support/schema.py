@@ -75,6 +75,8 @@ async def make_schema(app: FrameworkM) -> None:
 
 async def _make_file(app: FrameworkM, url: URL) -> None:
     file = Path(url.database or "")
+    if file.exists():
+        return  # opened once more
     if app.modules in _files:
         file.write_bytes(_files[app.modules])
         return
