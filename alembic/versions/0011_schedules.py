@@ -57,6 +57,13 @@ def upgrade() -> None:
     op.create_index("ix_scheduled_job_next_run", "scheduled_job", ["next_run"])
     op.create_index("ix_scheduled_job_last_status", "scheduled_job", ["last_status"])
     op.create_table(
+        "schedule_declaration",
+        sa.Column("name", sa.String(255), primary_key=True),
+        sa.Column("definition", sa.String(64), nullable=False),
+        sa.Column("superseded", sa.Text, nullable=False),
+        sa.Column("declared_at", UtcDateTime, nullable=False),
+    )
+    op.create_table(
         "schedule_firing",
         sa.Column("schedule", sa.String(255), primary_key=True),
         sa.Column("due_at", UtcDateTime, primary_key=True),
@@ -78,4 +85,5 @@ def downgrade() -> None:
         op.drop_index(name, "job_log")
     op.drop_column("job_log", "due_at")
     op.drop_table("schedule_firing")
+    op.drop_table("schedule_declaration")
     op.drop_table("scheduled_job")

@@ -1,9 +1,12 @@
 """What every backend promises about records that make no sense, and those that code declares."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from framework_m import FrameworkM, JobStatus, cron
+from framework_m.adapters.db.schedule_schema import schedule_declaration
 from framework_m.core.doctypes.scheduled_job import ScheduleStatus
 from framework_m.core.errors import NotFoundError
 from tests.support import jobs
@@ -38,7 +41,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "own check": ({"function": "takes_a_key", "args": '{"key": "unknown"}'}, "no such key"),
 }
 """By what is wrong: what the database holds, and a word of what is said of it."""
-_OF_ITS_TIMES = ("cron", "words", "zone", "overlap", "catch-up", "window")
+_OF_ITS_TIMES = ("cron", "words", "zone")
 
 
 class BrokenSchedulesContract:
@@ -105,10 +108,13 @@ class DeclaredSchedulesContract:
         code.cron_jobs = [_declared("mine", a=2), _declared("paused", a=2), _declared("new", a=2)]
         async with _application(harness, code).worker():
             await _is_there(harness, "new")
-            await until(lambda: _is_gone(harness, "gone"))
             await make_due(harness, "mine")
             firing = (await fired(harness, "mine"))[-1]
             assert (await harness.ended(firing.job_id or "")).result == 3
+        await _nobody_has_declared(harness, "gone")
+        async with _application(harness, code) as later:
+            await later.ports.upkeep.declare()
+            assert await _is_gone(harness, "gone")
         paused = await stored(harness, "paused")
         assert (paused.enabled, paused.args, paused.next_run) == (False, {"a": 2}, None)
         assert (await stored(harness, "by hand")).declared_in is None
@@ -133,6 +139,13 @@ def _declared(name: str, **args: Any) -> Any:
 
 def _application(harness: Harness, code: Any) -> FrameworkM:
     return harness.application((*JOBS, code.__name__))
+
+
+async def _nobody_has_declared(harness: Harness, name: str) -> None:
+    """For some minutes."""
+    row = update(schedule_declaration).where(schedule_declaration.c.name == name)
+    async with harness.app.transaction() as tx:
+        await tx.execute(row.values(declared_at=datetime.now(UTC) - timedelta(minutes=4)))
 
 
 async def _is_there(harness: Harness, *names: str) -> None:

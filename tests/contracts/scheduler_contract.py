@@ -215,3 +215,26 @@ class ScheduleChangesContract:
         assert min(due_times(firings)) >= resumed.replace(microsecond=0)
         later = [job for job in await jobs_of(harness, "often") if job.job_id not in known]
         assert [job.args for job in later] == [{"a": 9}] * len(later)
+
+    async def test_a_change_of_its_times_fires_what_was_due_before_it(
+        self, harness: Harness
+    ) -> None:
+        """As the schedule was then; nobody works here, so that nobody else has fired it."""
+        app, due_at = harness.app, in_the_past(minutes=5)
+        for name in ("changed", "undone", "paused", "as it was"):
+            await app.schedule(jobs.add, NEVER_SOON, name=name, a=1)
+            await make_due(harness, name, due_at)
+        await app.schedule(jobs.add, "@yearly", name="changed", a=2)
+        await app.schedule(jobs.add, "@yearly", name="paused", a=2, enabled=False)
+        await app.schedule(jobs.add, NEVER_SOON, name="as it was", a=2)
+        with contextlib.suppress(Boom):
+            async with app.transaction():
+                await app.schedule(jobs.add, "@yearly", name="undone", a=2)
+                assert due_times(await past(harness, "undone")) == []
+                raise Boom
+        [done] = await jobs_of(harness, "changed")
+        assert (done.due_at, done.args, done.status) == (due_at, {"a": 1}, JobStatus.QUEUED)
+        assert done.user_id is None
+        assert (await stored(harness, "changed")).last_run == due_at
+        for name in ("undone", "paused", "as it was"):
+            assert await jobs_of(harness, name) == []

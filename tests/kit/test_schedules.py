@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
-from framework_m import CatchUp, FrameworkM, InvalidDocumentError, JobStatus, ScheduledJob
+from framework_m import (
+    CatchUp,
+    FrameworkM,
+    InvalidDocumentError,
+    JobStatus,
+    ScheduledJob,
+    cron,
+)
 from framework_m.adapters.db.schedule_schema import scheduled_job
 from framework_m.core.doctypes.scheduled_job import ScheduleStatus
 from framework_m.core.errors import DocumentStateError, NotFoundError
+from framework_m.core.scheduling.declared import CronJob
 from framework_m.testing import Kit
 from tests.support import scheduled_jobs
 from tests.support.scheduled_jobs import app, bill, ran, report
@@ -210,18 +218,118 @@ async def test_code_owns_what_it_declares_and_operators_enabled(kit: Kit) -> Non
     assert not (await schedules.get("nine")).enabled
 
 
-async def test_declared_schedules_follow_the_code(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    foreign = FrameworkM(["tests.support.kit_jobs"], settings=app.settings)
-    async with foreign:
-        await foreign.ports.upkeep.declare()
+async def declared_by(cron_jobs: list[CronJob], *modules: str) -> None:
+    """As a process does whose code declares these, each minute."""
+    before, scheduled_jobs.cron_jobs = scheduled_jobs.cron_jobs, cron_jobs
+    try:
+        process = FrameworkM(modules or app.modules, settings=app.settings)
+        async with process:
+            await process.ports.upkeep.declare()
+    finally:
+        scheduled_jobs.cron_jobs = before
+
+
+async def test_declared_schedules_follow_the_code(kit: Kit) -> None:
+    await declared_by([], "tests.support.kit_jobs")
     assert {it.name for it in await app.schedules.list()} == {"clean_up", "nine"}
-    monkeypatch.setattr(scheduled_jobs, "cron_jobs", [])
-    later = FrameworkM(app.modules, settings=app.settings)
-    async with later:
-        await later.ports.upkeep.declare()
+    await declared_by([cron(report, hour=10, name="nine", args={"month": "May"})])
+    nine = await app.repository(ScheduledJob).get("nine")
+    assert (nine.cron_expression, nine.args) == ("0 10 * * *", {"month": "May"})
+    await app.schedules.pause("nine")
+    await declared_by([])
+    assert {it.name for it in await app.schedules.list()} == {"clean_up", "nine"}, "not yet"
+    kit.clock.advance(minutes=4)
+    await declared_by([])
     assert {it.name for it in await app.schedules.list()} == {"clean_up"}
+
+
+async def test_old_code_beside_new_takes_nothing_back(kit: Kit) -> None:
+    """As in the midst of a deploy, where processes of both start."""
+    old, new = scheduled_jobs.cron_jobs, [cron(report, hour=10, name="nine", args={"month": "x"})]
+    added = cron(bill, "@daily", args={"day": "2026-01-01"})
+    await declared_by([*new, added])
+    await app.schedules.pause("bill")
+    for _ in range(3):
+        kit.clock.advance(minutes=1)
+        await declared_by(old)
+        await declared_by([*new, added])
+    nine, paused = [await app.repository(ScheduledJob).get(it) for it in ("nine", "bill")]
+    assert (nine.cron_expression, paused.enabled) == ("0 10 * * *", False)
+    assert (nine.version, paused.version) == (2, 2), "nobody has touched them"
+
+
+async def test_code_that_was_rolled_back_has_its_way_once_the_newer_is_gone(kit: Kit) -> None:
+    old, new = scheduled_jobs.cron_jobs, [cron(report, hour=10, name="nine", args={"month": "x"})]
+    await declared_by(new)
+    kit.clock.advance(minutes=4)
+    await declared_by(old)
+    assert (await app.schedules.get("nine")).cron_expression == "0 9 * * *"
+    await declared_by(new)
+    assert (await app.schedules.get("nine")).cron_expression == "0 9 * * *", "that is the old one"
+
+
+async def test_a_schedule_whose_module_is_gone_becomes_its_own(
+    kit: Kit, caplog: pytest.LogCaptureFixture
+) -> None:
+    kit.clock.advance(minutes=4)
+    await declared_by([], "tests.support.kit_jobs")
+    nine = await app.schedules.get("nine")
+    assert (nine.declared_in, nine.enabled) == (None, True)
+    assert "nobody has tests.support.scheduled_jobs any more" in caplog.text
+    await app.repository(ScheduledJob).delete("nine")
+
+
+async def test_code_takes_over_a_record_of_the_same_name(
+    kit: Kit, caplog: pytest.LogCaptureFixture
+) -> None:
+    await app.schedule(bill, "@daily", name="by hand", day="2026-01-01")
+    await declared_by([cron(bill, "@hourly", name="by hand", args={"day": "2026-02-02"})])
+    assert "'by hand' is now what tests.support.scheduled_jobs declares" in caplog.text
+    assert (await app.schedules.get("by hand")).cron_expression == "@hourly"
+
+
+async def test_what_had_stopped_starts_again_once_it_can_be_told_when_it_is_due(kit: Kit) -> None:
+    await app.schedule(report, "@hourly", month="May", timezone="Europe/Berlin")
+    await app.schedule(bill, "@hourly", day="2026-01-01", end_date=MIDNIGHT)
+    await in_the_database(timezone="Europe/Atlantis")
+    kit.clock.advance(hours=1)
+    await kit.drain()
+    await app.ports.upkeep.declare()
+    stopped = await app.schedules.get("report")
+    assert (stopped.last_status, stopped.next_runs) == (ScheduleStatus.REFUSED, ())
+    await in_the_database(timezone="Europe/Berlin")
+    await app.ports.upkeep.declare()
+    mended = await app.schedules.get("report")
+    assert mended.next_runs[0] == MIDNIGHT + timedelta(hours=2)
+    assert (await app.schedules.get("bill")).next_runs == (), "it has come to its end"
+
+
+async def in_the_database(**columns: Any) -> None:
+    """Past all checks."""
+    async with app.transaction() as tx:
+        row = update(scheduled_job).where(scheduled_job.c.name == "report")
+        await tx.execute(row.values(columns))
+
+
+async def test_what_was_due_before_an_edit_of_its_times_is_not_lost(kit: Kit) -> None:
+    await app.schedule(report, "0 * * * *", month="May", catch_up="all")
+    kit.clock.advance(hours=1, minutes=10)
+    await app.schedule(report, "*/5 * * * *")
+    await kit.drain()
+    assert [line for line in ran if "report" in line] == ["report May 1 due 01:00:00"]
+    kit.clock.advance(minutes=5)
+    await kit.drain()
+    assert ran[-1] == "report May 1 due 01:15:00", "not those that it did not have then"
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"end_date": MIDNIGHT}])
+async def test_what_was_due_does_not_fire_after_an_edit_that_ends_it(
+    kit: Kit, change: dict[str, Any]
+) -> None:
+    await app.schedule(report, "0 * * * *", month="May")
+    kit.clock.advance(hours=1, minutes=10)
+    await app.schedule(report, "*/5 * * * *", **change)
+    assert await kit.drain() == []
 
 
 async def test_a_broken_record_keeps_no_other_from_being_declared(
@@ -242,3 +350,11 @@ async def test_a_job_that_fails_shows(kit: Kit) -> None:
     kit.clock.advance(hours=1)
     done = await kit.drain()
     assert {job.status for job in done} == {JobStatus.SUCCESS}
+
+
+async def test_what_one_transaction_has_saved_and_changed_again_was_never_due(kit: Kit) -> None:
+    async with app.transaction():
+        await app.schedule(report, "* * * * *", month="first")
+        kit.clock.advance(minutes=2)
+        await app.schedule(report, "@hourly", month="last")
+    assert await kit.drain() == []

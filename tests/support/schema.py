@@ -64,8 +64,8 @@ async def make_schema(app: FrameworkM) -> None:
     url = make_url(app.settings.database_url.get_secret_value())
     if url.get_backend_name() == "sqlite":
         await _make_file(app, url)
-    elif (schema := app.settings.database_schema) is None:
-        await app.migrate()  # on a server of the test's own, perhaps a second time
+    elif (schema := app.settings.database_schema) is None:  # on a server of the test's own
+        await _create(app)
     elif schema not in _made:
         await _create(app)
         async with app:
@@ -76,8 +76,7 @@ async def make_schema(app: FrameworkM) -> None:
 async def _make_file(app: FrameworkM, url: URL) -> None:
     file = Path(url.database or "")
     if file.exists():
-        await app.migrate()  # nothing, as a rule: the test has opened it before
-        return
+        return  # opened once more
     if app.modules in _files:
         file.write_bytes(_files[app.modules])
         return

@@ -71,6 +71,7 @@ logger = logging.getLogger(__name__)
 
 _PRUNED_AT_ONCE = 1000
 _PRUNING_INTERVAL = 60.0
+_UPKEEP_INTERVAL = 60.0
 _UNLIMITED = 1_000_000
 """Jobs at once: more than any process can hold."""
 
@@ -192,25 +193,11 @@ class Ports:
         await self.wait_until_ready(stop)
         interval = self.settings.sweep_interval
         await asyncio.gather(
-            self.declare(stop),
+            every(_UPKEEP_INTERVAL, self.upkeep.declare, stop, who="declared schedules"),
             every(interval, self.relay.sweep, stop, who="relay"),
             every(interval, self.event_relay.sweep, stop, who="event relay"),
             every(_PRUNING_INTERVAL, self.prune_events, stop, who="pruning of events"),
         )
-
-    async def declare(self, stop: asyncio.Event) -> None:
-        """Bring the records of declared schedules up to the code, once, through outages."""
-        outage = Outage("declared schedules")
-        while not stop.is_set():
-            try:
-                await self.upkeep.declare()
-            except UnavailableError as error:
-                await outage.wait(error, stop)
-                continue
-            except Exception:
-                logger.exception("the schedules that code declares were not saved")
-            outage.over()
-            return
 
     async def start(self) -> None:
         await self.job_queue.start()

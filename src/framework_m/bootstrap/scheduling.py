@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from framework_m.adapters.db.schedule_declarations import DatabaseScheduleDeclarations
 from framework_m.adapters.db.schedule_store import DatabaseScheduleStore
 from framework_m.adapters.db.unit_of_work import UnitsOfWork
 from framework_m.adapters.scheduling.taskiq_scheduler import RecordScheduler
@@ -32,6 +33,7 @@ class Scheduling:
     """What has schedules fired."""
 
     store: DatabaseScheduleStore
+    declarations: DatabaseScheduleDeclarations
     scheduler: SchedulerProtocol
     keeper: ScheduleKeeper
 
@@ -58,7 +60,8 @@ def scheduling(
 
         limits = stream_limits(settings)
         scheduler = JetStreamScheduler(nats, settings.nats_prefix, limits, store, fire, broker)
-    return Scheduling(store, scheduler, ScheduleKeeper(settling, scheduler))
+    declarations = DatabaseScheduleDeclarations(database)
+    return Scheduling(store, declarations, scheduler, ScheduleKeeper(settling, scheduler, fire))
 
 
 def upkeep(
@@ -73,4 +76,5 @@ def upkeep(
         for name, declaration in contents.schedules.items()
         if settings.own_schedules or declaration.module != FRAMEWORK
     }
-    return Upkeep(declared, contents.modules, scheduled.store, units, repositories)
+    store, declarations = scheduled.store, scheduled.declarations
+    return Upkeep(declared, contents.modules, store, declarations, units, repositories)

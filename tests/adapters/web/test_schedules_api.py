@@ -107,7 +107,8 @@ async def test_the_etag_of_a_schedule_guards_edits_and_never_hides_what_fired(
 async def test_a_schedule_that_code_declares_can_only_be_paused(
     sqlite: Harness, client: httpx.AsyncClient
 ) -> None:
-    await sqlite.app.ports.upkeep.declare()
+    async with sqlite.application(own_schedules=True) as declaring:
+        await declaring.ports.upkeep.declare()
     path = f"{RECORDS}/framework_m.prune_jobs"
     read = (await client.get(path)).json()
     assert read["declared_in"] == "framework_m"

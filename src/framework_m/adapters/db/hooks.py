@@ -77,7 +77,7 @@ class HookRun:
             if hook in self._wanted:
                 await getattr(self._controller, hook)()
             if self._keeper is not None:
-                self._keep(self._keeper, hook)
+                await self._keep(self._keeper, hook)
         except BaseException as error:
             self._unit.fail(error)
             raise
@@ -86,10 +86,10 @@ class HookRun:
         if self._controller is not None:
             self._controller.changed = changed
 
-    def _keep(self, keeper: RecordKeeper[Any], hook: str) -> None:
+    async def _keep(self, keeper: RecordKeeper[Any], hook: str) -> None:
         """Last of all before it is written, so that no controller gets past it."""
         if hook in _WRITING:
-            keeper.prepare(self._document)
+            await keeper.prepare(self._document, self._unit)
         elif hook in _WRITTEN:
             self._unit.after_commit(keeper.changed(self._document))
         elif hook == "before_delete":

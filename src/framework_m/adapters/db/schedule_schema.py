@@ -22,6 +22,17 @@ schedule_firing = Table(
 )
 """What became of due times. The job's own record tells how it goes on."""
 
+schedule_declaration = Table(
+    "schedule_declaration",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    # A hash of what is declared now, and a JSON list of those that it was before, the latest first.
+    Column("definition", String(64), nullable=False),
+    Column("superseded", Text, nullable=False),
+    Column("declared_at", UtcDateTime, nullable=False),
+)
+"""What running processes declare in their code, and when one last said so."""
+
 scheduled_job = seen(
     "scheduled_job",
     named("name", NAME),

@@ -121,6 +121,11 @@ class DatabaseScheduleStore:
             ahead=[Due(row.name, row.next_run) for row in others if row.next_run > now],
         )
 
+    async def hold(self, unit: UnitOfWorkProtocol, name: str) -> Locked:
+        row = (await unit.execute(_due([name]).with_for_update())).first()
+        now = (await unit.execute(select(database_now()))).scalar_one()
+        return Locked(now, [] if row is None else [StoredSchedule(**row._asdict())])
+
     async def _now(self, unit: UnitOfWorkProtocol) -> datetime:
         """The database's time; from now on the transaction waits for nobody for long.
 

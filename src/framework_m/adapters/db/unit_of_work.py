@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework_m.adapters.db import postgresql, sqlite
 from framework_m.adapters.db.engine import translated_errors
+from framework_m.core import clock
 from framework_m.core.errors import ConfigurationError, TransactionFailedError
 from framework_m.core.interfaces.unit_of_work import (
     UnitOfWorkProtocol,
@@ -19,6 +20,7 @@ from framework_m.core.interfaces.unit_of_work import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -36,6 +38,7 @@ class UnitOfWork:
         self.connection = connection
         self.database = database
         self.outer = outer
+        self.began_at: datetime = clock.now() if outer is None else outer.began_at
         self.is_open = True
         self.enforces_links: bool = outer.enforces_links if outer is not None else True
         # Held for one statement, or by a savepoint for its whole block.

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 _INTERVAL = 1.0
 """Seconds between looks at the records: how soon a change in another process is noticed."""
-_BUSY = 0.05
+_BUSY = 0.25
 _AT_ONCE = 100
 _NOW = timedelta()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from framework_m.core.doctypes.base import DocType
 from framework_m.core.errors import FieldError
+
+if TYPE_CHECKING:
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
 D_contra = TypeVar("D_contra", bound=DocType, contravariant=True)
 
@@ -20,8 +23,11 @@ class RecordKeeper(Protocol[D_contra]):
     Beside the controller that an application may have for it, which cannot do without.
     """
 
-    def prepare(self, document: D_contra) -> None:
-        """Check and complete one that is about to be written. Raises InvalidDocumentError."""
+    async def prepare(self, document: D_contra, unit: UnitOfWorkProtocol) -> None:
+        """Check and complete one that is about to be written, in this transaction.
+
+        Raises InvalidDocumentError.
+        """
 
     def faults(self, document: D_contra) -> Sequence[FieldError]:
         """What `prepare` would find in its fields, all but those that are not there."""

@@ -146,6 +146,9 @@ class ScheduleStore(Protocol):
         What follows in this transaction raises LockTimeoutError rather than wait for somebody.
         """
 
+    async def hold(self, unit: UnitOfWorkProtocol, name: str) -> Locked:
+        """The same of one, for whoever is about to change it: waits for others."""
+
     async def busy_with(self, unit: UnitOfWorkProtocol, names: Collection[str]) -> frozenset[str]:
         """Those that have a job which has not ended."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
 
 class UnitOfWorkProtocol(Protocol):
@@ -22,6 +23,10 @@ class UnitOfWorkProtocol(Protocol):
     @property
     def is_open(self) -> bool:
         """False once it has committed or rolled back."""
+
+    @property
+    def began_at(self) -> datetime:
+        """When the transaction was opened; a savepoint has that of the whole."""
 
     @property
     def outer(self) -> UnitOfWorkProtocol | None:

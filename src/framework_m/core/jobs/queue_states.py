@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from framework_m.core.errors import FieldError
     from framework_m.core.interfaces.queue_store import QueueRule, QueueStore
     from framework_m.core.interfaces.record_keeper import Change
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
 
 _INTERVAL = 1.0
 
@@ -83,7 +84,7 @@ class QueueKeeper:
     def __init__(self, states: QueueStates) -> None:
         self._states = states
 
-    def prepare(self, queue: Queue) -> None:
+    async def prepare(self, queue: Queue, unit: UnitOfWorkProtocol) -> None:
         """The fields say it all."""
 
     def faults(self, queue: Queue) -> Sequence[FieldError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import ValidationError
 
 from framework_m.core.discovery import modules_below
-from framework_m.core.doctypes.scheduled_job import CatchUp, Overlap, ScheduledJob
+from framework_m.core.doctypes.scheduled_job import DEFINITION, CatchUp, Overlap, ScheduledJob
 from framework_m.core.errors import ConfigurationError
 from framework_m.core.jobs.function import JobFunction
 
@@ -119,6 +120,12 @@ class Declaration:
 
     module: str
     record: ScheduledJob
+
+    @property
+    def definition(self) -> str:
+        """A hash of all that code says of it: tells one version of the code from another."""
+        said = self.record.model_dump_json(include=set(DEFINITION))
+        return hashlib.sha256(f"{self.module} {said}".encode()).hexdigest()
 
 
 def discovered(

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from framework_m.core.causes import Cause
+from framework_m.core.causes import NO_CAUSE, Cause, caused_by
 from framework_m.core.doctypes.scheduled_job import CatchUp, Overlap, ScheduleStatus
 from framework_m.core.errors import FrameworkMError, LockTimeoutError, UnavailableError
+from framework_m.core.identity import acting_as
 from framework_m.core.ids import uuid7_of
 from framework_m.core.interfaces.job_store import NewJob
 from framework_m.core.interfaces.schedule_store import Due, Fired, Firing
 from framework_m.core.jobs.function import JobCall
 from framework_m.core.jobs.options import RunOptions
 from framework_m.core.jobs.priority import Priority
-from framework_m.core.scheduling.due_times import CatchUpRule, Missed, Turn, turn
+from framework_m.core.scheduling.due_times import CatchUpRule, Missed, Times, Turn, turn
 from framework_m.core.scheduling.rules import timing_of, wait_within
 
 if TYPE_CHECKING:
@@ -91,14 +92,29 @@ class Fire:
             locked = await self._store.lock(unit, names)
             left = [it for it in locked.schedules if self._is_for_others(it, locked.now)]
             ours = [it for it in locked.schedules if it not in left]
-            plans = [self._plan(schedule, locked.now) for schedule in ours]
-            await self._leave_out(unit, plans)
-            await self._enqueue(unit, plans)
-            fired = [_fired(plan) for plan in plans]
-            await self._store.write(unit, fired)
+            fired = await self._fire(unit, ours, locked.now)
         _say_unusual(fired)
         upcoming = [Due(it.name, it.next_run) for it in fired if it.next_run is not None]
         return Round([*upcoming, *locked.ahead], locked.busy.union(it.name for it in left))
+
+    async def before_an_edit(self, unit: UnitOfWorkProtocol, name: str) -> None:
+        """Let it have its turn once more as it is, in the transaction that gives it other times.
+
+        What it then has not made up is missed.
+        """
+        locked = await self._store.hold(unit, name)
+        with acting_as(None), caused_by(NO_CAUSE):
+            _say_unusual(await self._fire(unit, locked.schedules, locked.now))
+
+    async def _fire(
+        self, unit: UnitOfWorkProtocol, schedules: Sequence[StoredSchedule], now: datetime
+    ) -> Sequence[Fired]:
+        plans = [self._plan(schedule, now) for schedule in schedules]
+        await self._leave_out(unit, plans)
+        await self._enqueue(unit, plans)
+        fired = [_fired(plan) for plan in plans]
+        await self._store.write(unit, fired)
+        return fired
 
     def _is_for_others(self, schedule: StoredSchedule, now: datetime) -> bool:
         """As in the midst of a deploy: who knows the function knows its queue and its limits, too.
@@ -109,12 +125,15 @@ class Fire:
         return not is_known and schedule.next_run > now - self._grace
 
     def _plan(self, schedule: StoredSchedule, now: datetime) -> _Plan:
+        # Somebody may have gone past the checks, to the database itself.
+        next_run: datetime | None = None  # it stops, if nobody knows when it is due
         try:
-            plan = _Plan(schedule, self._turn(schedule, now))
+            times = _times_of(schedule)
+            next_run = times.after(now)
+            plan = _Plan(schedule, self._turn(schedule, times, now))
         except Exception as error:  # noqa: BLE001 - whatever is wrong, it is this one's alone
-            # Somebody went past the checks, to the database itself: nobody knows when it is due.
-            stopped = Turn((), None, None)
-            return _Plan(schedule, stopped, firings=[_refused(schedule, schedule.next_run, error)])
+            firings = [_refused(schedule, schedule.next_run, error)]
+            return _Plan(schedule, Turn((), None, next_run), firings=firings)
         for due_at in plan.turn.due:
             try:
                 plan.jobs.append((due_at, self._new_job(schedule, due_at, now)))
@@ -122,10 +141,7 @@ class Fire:
                 plan.firings.append(_refused(schedule, due_at, error))
         return plan
 
-    def _turn(self, schedule: StoredSchedule, now: datetime) -> Turn:
-        times = timing_of(
-            schedule.cron_expression, schedule.timezone, schedule.start_date, schedule.end_date
-        )
+    def _turn(self, schedule: StoredSchedule, times: Times, now: datetime) -> Turn:
         Overlap(schedule.overlap)  # raises ValueError
         window = timedelta(seconds=schedule.catch_up_window)
         rule = CatchUpRule(CatchUp(schedule.catch_up), window, self._grace)
@@ -170,6 +186,12 @@ class Fire:
                 waits = ScheduleStatus.QUEUED if job.due_at is None else ScheduleStatus.SCHEDULED
                 firing = Firing(plan.schedule.name, due_at, waits, job.job_id)
                 plan.firings.append(firing)
+
+
+def _times_of(schedule: StoredSchedule) -> Times:
+    return timing_of(
+        schedule.cron_expression, schedule.timezone, schedule.start_date, schedule.end_date
+    )
 
 
 def all_of(rounds: Sequence[Round]) -> Round:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from framework_m.core import clock
 from framework_m.core.doctypes.base import stored_values
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from framework_m.core.interfaces.record_keeper import Change
     from framework_m.core.interfaces.scheduler import SchedulerProtocol
+    from framework_m.core.interfaces.unit_of_work import UnitOfWorkProtocol
+    from framework_m.core.scheduling.firing import Fire
     from framework_m.core.scheduling.settling import Settling
     from framework_m.core.scheduling.timing import Timing
 
@@ -45,11 +47,12 @@ def declaring(module: str) -> Iterator[None]:
 class ScheduleKeeper:
     """The RecordKeeper of schedules."""
 
-    def __init__(self, settling: Settling, scheduler: SchedulerProtocol) -> None:
+    def __init__(self, settling: Settling, scheduler: SchedulerProtocol, fire: Fire) -> None:
         self._settling = settling
         self._scheduler = scheduler
+        self._fire = fire
 
-    def prepare(self, schedule: ScheduledJob) -> None:
+    async def prepare(self, schedule: ScheduledJob, unit: UnitOfWorkProtocol) -> None:
         stored = _stored(schedule)
         # Whoever sends back what was read sends these, too, as they were then.
         schedule.__dict__.update({name: stored.get(name) for name in KEPT})
@@ -60,7 +63,32 @@ class ScheduleKeeper:
             return
         if errors or timing is None:
             raise InvalidDocumentError(ScheduledJob.__name__, schedule.name or None, errors)
-        schedule.__dict__["next_run"] = _next_run(schedule, timing, stored)
+        schedule.__dict__["next_run"] = await self._settle_next(schedule, timing, stored, unit)
+
+    async def _settle_next(
+        self,
+        schedule: ScheduledJob,
+        timing: Timing,
+        stored: Mapping[str, Any],
+        unit: UnitOfWorkProtocol,
+    ) -> datetime | None:
+        """When it is due next: the stored time, unless it has other times by now.
+
+        One that has passed was promised, and fires with its old times, unless it has ended then.
+        """
+        if not schedule.enabled:
+            return None
+        now, known = clock.now(), stored.get("next_run")
+        is_same = stored and all(getattr(schedule, name) == stored[name] for name in TIMING)
+        if known is None:
+            return timing.after(now)
+        if is_same:  # somebody may be firing it just now
+            return cast("datetime", known)
+        # What this transaction itself has saved before was never anybody's to fire.
+        is_seen = stored["modified"] < unit.began_at
+        if known <= now and is_seen and timing.spans(known):
+            await self._fire.before_an_edit(unit, schedule.name)
+        return timing.after(now)
 
     def faults(self, schedule: ScheduledJob) -> Sequence[FieldError]:
         for name in _NEEDED:  # what is not there is found to be no good, and told by others
@@ -115,12 +143,3 @@ def _is_only_disabled(schedule: ScheduledJob, stored: Mapping[str, Any]) -> bool
     """Allowed whatever is wrong by now: a deploy may have removed its function."""
     is_same = stored and all(getattr(schedule, name) == stored[name] for name in DEFINITION)
     return bool(is_same) and not schedule.enabled
-
-
-def _next_run(schedule: ScheduledJob, timing: Timing, stored: Mapping[str, Any]) -> datetime | None:
-    """The stored one, which somebody may be firing just now, unless it is another by now."""
-    if not schedule.enabled:
-        return None
-    known: datetime | None = stored.get("next_run")
-    is_same = stored and all(getattr(schedule, name) == stored[name] for name in TIMING)
-    return known if is_same and known is not None else timing.after(clock.now())

@@ -80,6 +80,12 @@ class Timing:
         """
         return next(self._due(moment), None)
 
+    def spans(self, moment: datetime) -> bool:
+        """Whether it counts then: neither before it starts nor after it ends."""
+        return (self.starts is None or self.starts <= moment) and (
+            self.ends is None or moment <= self.ends
+        )
+
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The due times after a moment, up to and including another; made as they are read."""
         return takewhile(lambda due: due <= until, self._due(after))
