@@ -67,7 +67,7 @@ def webhook_guard(secret: AnySecret | Sequence[AnySecret], *, tolerance: float =
     """A guard for Litestar: its handlers see verified requests only, all others are 401.
 
         @post("/hooks", guards=[webhook_guard(secret)])
-        async def hook(data: dict[str, Any]) -> None: ...
+        async def hook(data: JSONBody[dict[str, Any]]) -> None: ...
 
     Raises WebhookSecretError, when the application is built. See `verify`.
     """
