@@ -162,7 +162,7 @@ async def test_a_body_over_the_routes_limit_is_not_read(
 def test_a_socket_cannot_pass_for_a_webhook(receiver: Receiver) -> None:
     with (
         TestClient(receiver.application()) as client,
-        pytest.raises(WebSocketDisconnect),
+        pytest.raises(WebSocketDisconnect, match="as HTTP requests"),
         client.websocket_connect("/socket"),
     ):
         pass
