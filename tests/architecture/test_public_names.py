@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import framework_m
+import framework_m.webhooks
 
 PUBLIC_NAMES = [
     "Backoff",
@@ -87,10 +88,20 @@ VENDORS = {
     "uvloop",
 }
 
+WEBHOOK_NAMES = ["WebhookSecretError", "WebhookVerificationError", "verify", "webhook_guard"]
+
 LOADED = """
 import sys
-import framework_m
-print(*{name.partition(".")[0] for name in sys.modules})
+{use}
+print(*{{name.partition(".")[0] for name in sys.modules}})
+"""
+
+VERIFYING = """
+from framework_m.webhooks import WebhookVerificationError, verify
+try:
+    verify({}, b"", "a secret")
+except WebhookVerificationError:
+    pass
 """
 
 
@@ -109,9 +120,15 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = framework_m.Nothing
 
 
-def test_importing_the_package_loads_no_vendor_library() -> None:
+def test_the_public_names_for_receivers_of_webhooks_are_these() -> None:
+    assert framework_m.webhooks.__all__ == WEBHOOK_NAMES
+    assert all(getattr(framework_m.webhooks, name) is not None for name in WEBHOOK_NAMES)
+
+
+@pytest.mark.parametrize("use", ["import framework_m", VERIFYING], ids=["package", "webhooks"])
+def test_importing_the_package_loads_no_vendor_library(use: str) -> None:
     # A fresh process: this one has long loaded all of them.
-    command = [sys.executable, "-I", "-c", LOADED]
+    command = [sys.executable, "-I", "-c", LOADED.format(use=use)]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "framework_m" in loaded
     assert VENDORS.isdisjoint(loaded)

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
 from decimal import Decimal
 from pathlib import Path
@@ -13,35 +11,15 @@ import pytest
 from framework_m import DocUpdated, acting_as
 from tests.support.events import Paid
 from tests.support.harness import Harness
+from tests.support.node import node_program
 
-ROOT = Path(__file__).parents[2]
-PROGRAM = ROOT / "tests" / "support" / "read_cloud_events.mjs"
-CACHE = ROOT / ".node-peers"
 PACKAGES = ("@nats-io/transport-node@3", "@nats-io/jetstream@3")
 
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """A folder with the client, installed once per checkout. Skipped where there is no Node.
-
-    Also in CI: of a machine no more than Python and make is asked.
-    """
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node or npm is not installed")
-    if not (CACHE / "node_modules" / "@nats-io" / "jetstream").is_dir():
-        CACHE.mkdir(exist_ok=True)
-        install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(CACHE), *PACKAGES]
-        done = subprocess.run(install, capture_output=True, text=True, check=False, timeout=300)
-        if done.returncode:
-            _refuse(f"npm could not install the client: {done.stderr[-500:]}")
-    shutil.copy(PROGRAM, CACHE / PROGRAM.name)  # Node looks for packages beside the program
-    return CACHE / PROGRAM.name
-
-
-def _refuse(reason: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(f"CI is set, and {reason}", pytrace=False)
-    pytest.skip(reason)
+    """The program that reads, with its client. Skipped where there is no Node."""
+    return node_program("read_cloud_events.mjs", *PACKAGES)
 
 
 async def test_node_reads_our_events_as_cloudevents(nats_sqlite: Harness, node: Path) -> None:

@@ -40,6 +40,9 @@ FrameworkMError
 ├── AccessError
 │   ├── NotAuthenticatedError    who asks is not known
 │   └── ForbiddenError           who asks may not do this
+├── WebhookError
+│   ├── WebhookSecretError       a text that cannot be a secret
+│   └── WebhookVerificationError what was received is not from who has the secret
 ├── MigrationError               a revision of the application's own cannot run or be made
 ├── TransactionFailedError       an error inside it was swallowed: nothing can be committed
 └── UnavailableError             a server is away: retry later
@@ -116,6 +119,11 @@ from framework_m.core.errors.unavailable import (
     NatsUnavailableError,
     SchemaOutdatedError,
 )
+from framework_m.core.errors.webhooks import (
+    WebhookError,
+    WebhookSecretError,
+    WebhookVerificationError,
+)
 
 __all__ = [
     "AccessError",
@@ -170,5 +178,8 @@ __all__ = [
     "UnknownDocTypeError",
     "UnknownJobError",
     "UnknownTimeZoneError",
+    "WebhookError",
+    "WebhookSecretError",
+    "WebhookVerificationError",
     "WorkerDiedError",
 ]
