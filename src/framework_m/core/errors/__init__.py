@@ -40,6 +40,11 @@ FrameworkMError
 ├── AccessError
 │   ├── NotAuthenticatedError    who asks is not known
 │   └── ForbiddenError           who asks may not do this
+├── WebhookError
+│   └── EgressError              a request that was to leave came to nothing
+│       ├── EgressRefusedError   its URL, address or headers are not allowed: nothing was sent
+│       ├── EgressTimeoutError
+│       └── EgressFailedError    no connection, or no answer that is one
 ├── MigrationError               a revision of the application's own cannot run or be made
 ├── TransactionFailedError       an error inside it was swallowed: nothing can be committed
 └── UnavailableError             a server is away: retry later
@@ -116,6 +121,13 @@ from framework_m.core.errors.unavailable import (
     NatsUnavailableError,
     SchemaOutdatedError,
 )
+from framework_m.core.errors.webhooks import (
+    EgressError,
+    EgressFailedError,
+    EgressRefusedError,
+    EgressTimeoutError,
+    WebhookError,
+)
 
 __all__ = [
     "AccessError",
@@ -133,6 +145,10 @@ __all__ = [
     "DuplicateDocTypeError",
     "DuplicateError",
     "DuplicateJobError",
+    "EgressError",
+    "EgressFailedError",
+    "EgressRefusedError",
+    "EgressTimeoutError",
     "EventError",
     "FieldError",
     "FilterError",
@@ -170,5 +186,6 @@ __all__ = [
     "UnknownDocTypeError",
     "UnknownJobError",
     "UnknownTimeZoneError",
+    "WebhookError",
     "WorkerDiedError",
 ]
