@@ -176,7 +176,7 @@ def huge(length: int = 10**12) -> Behaviour:
 
 
 def bomb() -> Behaviour:
-    """A megabyte that unpacks to a thousand."""
+    """A few hundred bytes that unpack to a hundred megabytes."""
     packed = gzip.compress(gzip.compress(bytes(10**8)), 9)
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: %d\r\n\r\n"
     return answering(head % len(packed) + packed)

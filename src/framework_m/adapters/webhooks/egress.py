@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,6 +40,9 @@ _SET_BY_AIOHTTP = ("Accept", "Accept-Encoding", "User-Agent")
 _KEEP_ALIVE = 4.0
 _NAMES_GOOD_FOR = 10
 _URLS_REMEMBERED = 1024
+# aiohttp warns of larger bodies in one piece, because they keep the loop busy.
+_LARGE = 512 * 1024
+_PART = 64 * 1024
 
 
 class Egress:
@@ -103,8 +106,12 @@ class Egress:
             raise EgressRefusedError(f"the method is refused: none of {', '.join(sorted(METHODS))}")
         headers = merged({**request.headers, **_OUR_HEADERS}, request.user_headers)
         extensions = {"timeout": {"connect": self._limits.connect}}
+        content: bytes | AsyncIterator[bytes] = request.body
+        if len(request.body) > _LARGE:
+            headers["content-length"] = str(len(request.body))
+            content = _in_parts(request.body)
         return httpx.Request(
-            request.method, url, headers=headers, content=request.body, extensions=extensions
+            request.method, url, headers=headers, content=content, extensions=extensions
         )
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -127,6 +134,11 @@ class Egress:
             max_field_size=self._limits.header,
             max_headers=self._limits.headers,
         )
+
+
+async def _in_parts(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _PART):
+        yield body[start : start + _PART]
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
