@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from statistics import median
+from typing import Any
 
 import aiohttp
 import httpx
@@ -45,10 +46,9 @@ class _Receiver(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._held = b""
-        self._transport: asyncio.Transport | None = None
+        self._transport: Any = None  # uvloop's are none of asyncio's
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +59,6 @@ class _Receiver(asyncio.Protocol):
             if len(self._held) < end + 4 + length:
                 return
             self._held = self._held[end + 4 + length :]
-            assert self._transport is not None
             self._transport.write(ANSWER)
 
 
@@ -125,18 +124,23 @@ CLIENTS = {
 }
 
 
-async def main(rounds: int = ROUNDS) -> None:
-    with contextlib.ExitStack() as stack:
-        command = [sys.executable, "-m", "benchmarks.egress", "--receive"]
-        receiver = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-        stack.callback(receiver.terminate)
-        assert receiver.stdout is not None
-        url = f"http://127.0.0.1:{receiver.stdout.readline().strip()}/hooks"
-        rates: dict[str, list[float]] = {name: [] for name in CLIENTS}
-        for _ in range(rounds):
-            for name, client in CLIENTS.items():
-                async with client(url) as send:
-                    rates[name].append(await _rate(send))
+def run(rounds: int = ROUNDS) -> None:
+    command = [sys.executable, "-m", "benchmarks.egress", "--receive"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+        try:
+            assert receiver.stdout is not None
+            port = receiver.stdout.readline().strip()
+            uvloop.run(_compare(f"http://127.0.0.1:{port}/hooks", rounds))
+        finally:
+            receiver.terminate()
+
+
+async def _compare(url: str, rounds: int) -> None:
+    rates: dict[str, list[float]] = {name: [] for name in CLIENTS}
+    for _ in range(rounds):
+        for name, client in CLIENTS.items():
+            async with client(url) as send:
+                rates[name].append(await _rate(send))
     print(f"{'':<16} {'requests/s':>10} {'times httpx':>12} {'times httpx-aiohttp':>20}")
     for name in CLIENTS:
         print(
@@ -169,4 +173,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--receive"]:
         uvloop.run(_receive())
     else:
-        uvloop.run(main(*(int(argument) for argument in sys.argv[1:])))
+        run(*(int(argument) for argument in sys.argv[1:]))
