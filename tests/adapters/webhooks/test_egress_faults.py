@@ -1,9 +1,10 @@
 """Receivers that misbehave: the right error, in bounded time, with bounded memory."""
 
 import asyncio
+import socket
 import ssl
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import trustme
 from framework_m.adapters.webhooks.exchange import EgressLimits
 from framework_m.core.errors import EgressFailedError, EgressTimeoutError
 from framework_m.core.interfaces.webhook_sender import Answer, OutgoingRequest
+from framework_m.core.webhooks.addresses import Address
 from tests.adapters.webhooks.conftest import EgressFactory
 from tests.support.receivers import (
     ENDLESS,
@@ -123,6 +125,43 @@ async def test_what_had_come_of_an_answer_that_broke_off_is_told(
 ) -> None:
     answer = await answer_of(egress_with, saying_once(BEGUN), GENEROUS)
     assert (answer.status, answer.body, answer.header("content-length")) == (200, b"begin", "100")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_an_attempt_is_one_request(egress_with: EgressFactory, method: str) -> None:
+    async with receiving(resetting) as receiver:
+        answer = await egress_with().send(OutgoingRequest(receiver.url, b"{}", method=method))
+    assert isinstance(answer.error, EgressFailedError)
+    assert len(receiver.requests) == 1
+
+
+async def test_a_name_that_nobody_answers_for(egress_with: EgressFactory) -> None:
+    async def silence(host: str) -> Sequence[Address]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    egress = egress_with(SHORT, lookup=silence)
+    answer = await egress.send(OutgoingRequest("https://hooks.example/", b"{}"))
+    assert isinstance(answer.error, EgressTimeoutError)
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "Name or service not known"), None])
+async def test_a_name_that_leads_nowhere(egress_with: EgressFactory, error: OSError | None) -> None:
+    asked = []
+
+    async def nothing(host: str) -> Sequence[Address]:
+        asked.append(host)
+        if error is not None:
+            raise error
+        return []
+
+    egress = egress_with(lookup=nothing)
+    request = OutgoingRequest("https://B\u00fccher.example./", b"{}")
+    answers = await asyncio.gather(*(egress.send(request) for _ in range(3)))
+    for answer in answers:
+        assert isinstance(answer.error, EgressFailedError)
+        assert str(answer.error) == "xn--bcher-kva.example: its name has no address"
+    assert asked == ["xn--bcher-kva.example"], "one lookup is enough for all"
 
 
 async def test_nobody_listens(egress_with: EgressFactory) -> None:

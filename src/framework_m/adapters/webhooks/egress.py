@@ -106,13 +106,19 @@ class Egress:
             raise EgressRefusedError(f"the method is refused: none of {', '.join(sorted(METHODS))}")
         headers = merged({**request.headers, **_OUR_HEADERS}, request.user_headers)
         extensions = {"timeout": {"connect": self._limits.connect}}
-        content: bytes | AsyncIterator[bytes] = request.body
         if len(request.body) > _LARGE:
             headers["content-length"] = str(len(request.body))
-            content = _in_parts(request.body)
-        return httpx.Request(
-            request.method, url, headers=headers, content=content, extensions=extensions
+            stream: httpx.AsyncByteStream = _InParts(request.body)
+        else:
+            stream = httpx.ByteStream(request.body)
+        # With a stream of its own, because httpx would work out Host and Content-Length, as
+        # aiohttp does anyway, and copy all headers for it twice.
+        outgoing = httpx.Request(
+            request.method, url, headers=headers, stream=stream, extensions=extensions
         )
+        if isinstance(stream, httpx.ByteStream):
+            outgoing.read()
+        return outgoing
 
     def _open_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -123,7 +129,7 @@ class Egress:
             keepalive_timeout=_KEEP_ALIVE,
             ttl_dns_cache=_NAMES_GOOD_FOR,
         )
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             trust_env=False,  # no proxies, no .netrc
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -134,11 +140,18 @@ class Egress:
             max_field_size=self._limits.header,
             max_headers=self._limits.headers,
         )
+        # It would send a PUT again by itself when the connection breaks. An attempt is one request.
+        session._retry_connection = False
+        return session
 
 
-async def _in_parts(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), _PART):
-        yield body[start : start + _PART]
+class _InParts(httpx.AsyncByteStream):
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._body), _PART):
+            yield self._body[start : start + _PART]
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:

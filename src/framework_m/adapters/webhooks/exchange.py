@@ -84,7 +84,8 @@ class Exchange:
                 response = await self._transport.handle_async_request(request)
                 try:
                     self._take_head(response)
-                    deadline.reschedule(began + total)
+                    if first < total:
+                        deadline.reschedule(began + total)
                     await self._take_body(response)
                 finally:
                     # Where something is left of the answer, this closes the connection.
@@ -105,7 +106,9 @@ class Exchange:
         self._headers = tuple(kept)
 
     async def _take_body(self, response: httpx.Response) -> None:
-        parts = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+        # Not by aiter_raw, which would count and cut anew what comes in fair pieces.
+        stream = cast("httpx.AsyncByteStream", response.stream)
+        parts = cast("AsyncGenerator[bytes, None]", aiter(stream))
         async with aclosing(parts):
             async for part in parts:
                 room = self._limits.body - len(self._body)

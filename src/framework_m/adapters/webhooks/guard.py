@@ -51,6 +51,8 @@ class GuardedResolver(AbstractResolver):
         if dial is not None and host != dial.target.host:
             raise EgressRefusedError("the URL is refused: its host can be read in two ways")
         addresses = await self._lookup(host)
+        if not addresses:
+            raise OSError("no address")
         self._policy.check_answers(host, addresses)
         return [_result(host, port, address) for address in addresses]
 
