@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from framework_m.adapters.webhooks import egress as egress_module
+from framework_m.adapters.webhooks import connector
 from framework_m.adapters.webhooks.egress import Egress
 from framework_m.adapters.webhooks.guard import GuardedSockets
 from framework_m.core.errors import EgressRefusedError
@@ -127,7 +127,7 @@ async def test_names_that_lead_here_are_refused_by_the_systems_own_resolver(
 
 @pytest.fixture
 def names_are_forgotten_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(egress_module, "_NAMES_GOOD_FOR", -1)
+    monkeypatch.setattr(connector, "_NAMES_GOOD_FOR", -1)
 
 
 @pytest.mark.usefixtures("names_are_forgotten_at_once")
@@ -190,8 +190,8 @@ async def test_what_changes_after_it_was_judged_is_judged_again_when_it_is_diall
 async def test_the_sockets_refuse_also_when_nobody_has_judged_before(
     listener: Receiver, host: str
 ) -> None:
-    connector = aiohttp.TCPConnector(socket_factory=GuardedSockets(STRICT))
-    async with aiohttp.ClientSession(connector=connector) as session:
+    unguarded = aiohttp.TCPConnector(socket_factory=GuardedSockets(STRICT))
+    async with aiohttp.ClientSession(connector=unguarded) as session:
         with pytest.raises(aiohttp.ClientConnectorError):
             await session.post(f"http://{host}:{listener.port}/")
     assert listener.connections == 0

@@ -13,13 +13,9 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from framework_m.adapters.webhooks.connector import GuardedConnector
 from framework_m.adapters.webhooks.exchange import EgressLimits, Exchange
-from framework_m.adapters.webhooks.guard import (
-    GuardedResolver,
-    GuardedSockets,
-    Lookup,
-    SystemLookup,
-)
+from framework_m.adapters.webhooks.guard import Lookup, SystemLookup
 from framework_m.adapters.webhooks.places import Places
 from framework_m.core.errors import EgressRefusedError
 from framework_m.core.interfaces.webhook_sender import Answer, OutgoingRequest
@@ -36,9 +32,6 @@ _OUR_HEADERS = {
 }
 _SET_BY_AIOHTTP = ("Accept", "Accept-Encoding", "User-Agent")
 
-# Shorter than the five seconds after which common servers close: else a request meets their close.
-_KEEP_ALIVE = 4.0
-_NAMES_GOOD_FOR = 10
 _URLS_REMEMBERED = 1024
 # aiohttp warns of larger bodies in one piece, because they keep the loop busy.
 _LARGE = 512 * 1024
@@ -121,16 +114,8 @@ class Egress:
         return outgoing
 
     def _open_session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            resolver=GuardedResolver(self._policy, self._lookup),
-            socket_factory=GuardedSockets(self._policy),
-            ssl=self._tls,
-            limit=0,  # Places says how many
-            keepalive_timeout=_KEEP_ALIVE,
-            ttl_dns_cache=_NAMES_GOOD_FOR,
-        )
         session = aiohttp.ClientSession(
-            connector=connector,
+            connector=GuardedConnector(self._policy, self._lookup, self._tls),
             trust_env=False,  # no proxies, no .netrc
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
