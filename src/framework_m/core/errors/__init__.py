@@ -42,7 +42,11 @@ FrameworkMError
 │   └── ForbiddenError           who asks may not do this
 ├── WebhookError
 │   ├── WebhookSecretError       a text that cannot be a secret
-│   └── WebhookVerificationError what was received is not from who has the secret
+│   ├── WebhookVerificationError what was received is not from who has the secret
+│   └── EgressError              a request that was to leave came to nothing
+│       ├── EgressRefusedError   its URL, address or headers are not allowed: nothing was sent
+│       ├── EgressTimeoutError
+│       └── EgressFailedError    no connection, or no answer that is one
 ├── MigrationError               a revision of the application's own cannot run or be made
 ├── TransactionFailedError       an error inside it was swallowed: nothing can be committed
 └── UnavailableError             a server is away: retry later
@@ -120,6 +124,10 @@ from framework_m.core.errors.unavailable import (
     SchemaOutdatedError,
 )
 from framework_m.core.errors.webhooks import (
+    EgressError,
+    EgressFailedError,
+    EgressRefusedError,
+    EgressTimeoutError,
     WebhookError,
     WebhookSecretError,
     WebhookVerificationError,
@@ -141,6 +149,10 @@ __all__ = [
     "DuplicateDocTypeError",
     "DuplicateError",
     "DuplicateJobError",
+    "EgressError",
+    "EgressFailedError",
+    "EgressRefusedError",
+    "EgressTimeoutError",
     "EventError",
     "FieldError",
     "FilterError",
