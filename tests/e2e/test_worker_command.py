@@ -1,7 +1,9 @@
 """The options of `m worker`."""
 
 import asyncio
+import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -147,12 +149,21 @@ async def test_a_job_that_keeps_the_event_loop_does_not_make_it_look_dead(sqlite
         worker.kill()
 
 
+def listener_beside_a_free_port() -> socket.socket:
+    """On a port whose lower neighbour is free: below those that systems give out by themselves."""
+    for port in random.sample(range(20_001, 32_000), 100):
+        with contextlib.suppress(OSError):
+            socket.create_server(("127.0.0.1", port - 1)).close()
+            return socket.create_server(("127.0.0.1", port))
+    raise AssertionError("no two neighbouring ports are free")
+
+
 @pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["one", "two"])
 async def test_a_port_that_is_taken_is_said_before_any_job_runs(
     options: tuple[str, ...], sqlite: Harness
 ) -> None:
     waiting = await jobs.add.enqueue(1)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with listener_beside_a_free_port() as taken:
         port = taken.getsockname()[1]
         first = port - 1 if options else port
         options = (*options, "--health-port", str(first))
