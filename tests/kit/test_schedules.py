@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -358,3 +359,33 @@ async def test_what_one_transaction_has_saved_and_changed_again_was_never_due(ki
         kit.clock.advance(minutes=2)
         await app.schedule(report, "@hourly", month="last")
     assert await kit.drain() == []
+
+
+async def test_a_change_of_its_times_makes_up_all_that_it_had_to(kit: Kit) -> None:
+    """More than fit into one turn."""
+    await app.schedule(report, "* * * * *", month="May", catch_up="all")
+    kit.clock.advance(hours=4, seconds=5)
+    await app.schedule(report, "@yearly")
+    made_up = await app.jobs.list(schedule="report", limit=1000)
+    assert {job.due_at for job in made_up} == {
+        MIDNIGHT + timedelta(minutes=n) for n in range(1, 241)
+    }
+
+
+async def test_what_somebody_has_just_declared_again_is_not_taken_away(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at what is declared and the deletion."""
+    kit.clock.advance(minutes=4)
+    upkeep = app.ports.upkeep
+    monkeypatch.setattr(upkeep, "declared", {})
+    standings = app.ports.schedule_store.standings
+
+    async def meanwhile(name: str | None = None) -> Any:
+        found = await standings(name)
+        await declared_by(scheduled_jobs.cron_jobs)
+        return found
+
+    monkeypatch.setattr(upkeep, "_store", SimpleNamespace(standings=meanwhile))
+    await upkeep.declare()
+    assert (await app.schedules.get("nine")).declared_in == scheduled_jobs.__name__

@@ -47,7 +47,7 @@ def uuid7() -> str:
 def uuid7_of(moment: datetime, seed: str) -> str:
     """The one UUIDv7 of this time, to the millisecond, whose random bits are those of a seed.
 
-    The first 74 bits of the seed's SHA-256: whoever asks for it, in whichever process, gets the
+    They are taken from the seed's SHA-256: whoever asks for it, in whichever process, gets the
     same.
     """
     digest = hashlib.sha256(seed.encode()).digest()

@@ -14,6 +14,8 @@ from framework_m.core.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from framework_m.core.wakeup import Wakeup
+
 logger = logging.getLogger(__name__)
 
 _FIRST_WAIT = 0.1
@@ -54,6 +56,36 @@ async def pause(seconds: float, stop: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
+
+
+async def looking(
+    look: Callable[[], Awaitable[float]], wakeup: Wakeup, stop: asyncio.Event, *, who: str
+) -> None:
+    """Look until stop, through outages and errors of any kind.
+
+    look: returns how many seconds to wait before the next look; a call of `wakeup` ends the wait.
+    """
+    outage = Outage(who)
+    interrupting = asyncio.create_task(_call_on(stop, wakeup), name=f"{who}: stop")
+    while not stop.is_set():
+        seen = wakeup.calls
+        try:
+            wait = await look()
+        except UnavailableError as error:
+            await outage.wait(error, stop)
+            continue
+        except Exception as error:
+            logger.exception("%s failed; it goes on", who)
+            await outage.wait(error, stop)
+            continue
+        outage.over()
+        await wakeup.wait_beyond(seen, wait)
+    await interrupting
+
+
+async def _call_on(stop: asyncio.Event, wakeup: Wakeup) -> None:
+    await stop.wait()
+    wakeup.call()
 
 
 async def every(

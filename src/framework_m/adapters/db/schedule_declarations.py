@@ -65,15 +65,15 @@ class DatabaseScheduleDeclarations:
             said = update(schedule_declaration).where(_row.name.in_(ours))
             await connection.execute(said.values(declared_at=database_now()))
 
-    async def forget(self, unit: UnitOfWorkProtocol, name: str) -> None:
-        await unit.execute(delete(schedule_declaration).where(_row.name == name))
+    async def forget(self, unit: UnitOfWorkProtocol, name: str, *, fresh_for: timedelta) -> bool:
+        is_old = _row.declared_at <= statement_now(-fresh_for.total_seconds())
+        await unit.execute(delete(schedule_declaration).where(_row.name == name, is_old))
+        left = await unit.execute(select(_row.name).where(_row.name == name))
+        return left.first() is None
 
-    async def release(self, name: str) -> bool:
-        async with self._database.begin() as connection:
-            await connection.execute(delete(schedule_declaration).where(_row.name == name))
-            ours = _job.name == name, _job.declared_in.is_not(None)
-            released = update(scheduled_job).where(*ours).values(declared_in=None)
-            return bool((await connection.execute(released)).rowcount)
+    async def release(self, unit: UnitOfWorkProtocol, name: str) -> None:
+        released = update(scheduled_job).where(_job.name == name).values(declared_in=None)
+        await unit.execute(released)
 
     async def revive(self, name: str, next_run: datetime) -> None:
         stopped = _job.name == name, _job.enabled, _job.next_run.is_(None)

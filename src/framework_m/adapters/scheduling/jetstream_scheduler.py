@@ -23,8 +23,8 @@ from framework_m.adapters.nats.publisher import Outgoing, Publisher
 from framework_m.adapters.nats.puller import Puller
 from framework_m.adapters.scheduling.announcements import Announcements, News
 from framework_m.adapters.scheduling.taskiq_scheduler import RecordScheduler
-from framework_m.core.errors import NatsUnavailableError, UnavailableError
-from framework_m.core.outage import Outage
+from framework_m.core.errors import NatsUnavailableError
+from framework_m.core.outage import looking
 from framework_m.core.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -92,11 +92,8 @@ class JetStreamScheduler:
         wakeup = Wakeup()
         puller = Puller(self._connection, self._stream.name, _CONSUMER, wakeup.call)
         self._pullers.add(puller)
-        await asyncio.gather(
-            self._take_until(stop, puller, wakeup),
-            _interrupt_on(stop, wakeup),
-            self._mender.run(stop),
-        )
+        taking = looking(lambda: self._take(puller), wakeup, stop, who="schedules over NATS")
+        await asyncio.gather(taking, self._mender.run(stop))
         self._pullers.remove(puller)
         for message in await puller.close():
             await _say(message.nak())
@@ -135,23 +132,11 @@ class JetStreamScheduler:
         except (NatsError, OSError, TimeoutError) as error:
             raise NatsUnavailableError(str(error) or type(error).__name__) from error
 
-    async def _take_until(self, stop: asyncio.Event, puller: Puller, wakeup: Wakeup) -> None:
-        outage = Outage("schedules over NATS")
-        while not stop.is_set():
-            seen = wakeup.calls
-            try:
-                messages = await self._messages(puller)
-                await self._handle(messages)
-            except UnavailableError as error:
-                await outage.wait(error, stop)
-                continue
-            except Exception as error:
-                logger.exception("firing schedules failed; it goes on")
-                await outage.wait(error, stop)
-                continue
-            outage.over()
-            if not messages:
-                await wakeup.wait_beyond(seen, _PATIENCE)
+    async def _take(self, puller: Puller) -> float:
+        """Fire what has come; how long to wait for more."""
+        messages = await self._messages(puller)
+        await self._handle(messages)
+        return 0.0 if messages else _PATIENCE
 
     async def _messages(self, puller: Puller) -> Sequence[Msg]:
         if puller.is_broken:
@@ -228,11 +213,6 @@ class JetStreamScheduler:
         """Its own, where the server lets nothing but the latest message wait."""
         digest = hashlib.sha256(schedule.encode("utf-8", "backslashreplace")).hexdigest()
         return f"{self._prefix}.schedules.at.{digest[:32]}"
-
-
-async def _interrupt_on(stop: asyncio.Event, wakeup: Wakeup) -> None:
-    await stop.wait()
-    wakeup.call()
 
 
 def _schedule_of(message: Msg) -> str | None:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskiq import ScheduledTask, ScheduleSource, TaskiqScheduler
 
-from framework_m.core.errors import UnavailableError
-from framework_m.core.outage import Outage, every
+from framework_m.core.outage import every, looking
 from framework_m.core.scheduling.firing import all_of
 from framework_m.core.wakeup import Wakeup
 
@@ -95,23 +94,8 @@ class RecordScheduler(TaskiqScheduler):
 
     async def run(self, stop: asyncio.Event) -> None:
         following = every(_INTERVAL, self._store.follow, stop, who="outcomes of schedules")
-        await asyncio.gather(self._look_until(stop), self._interrupt_on(stop), following)
-
-    async def _look_until(self, stop: asyncio.Event) -> None:
-        outage = Outage("schedules")
-        while not stop.is_set():
-            seen = self._wakeup.calls
-            try:
-                wait = await self._look()
-            except UnavailableError as error:
-                await outage.wait(error, stop)
-                continue
-            except Exception as error:
-                logger.exception("firing schedules failed; it goes on")
-                await outage.wait(error, stop)
-                continue
-            outage.over()
-            await self._wakeup.wait_beyond(seen, wait)
+        looks = looking(self._look, self._wakeup, stop, who="schedules")
+        await asyncio.gather(looks, following)
 
     async def _look(self) -> float:
         """Fire what is due; how many seconds until the next look."""
@@ -134,10 +118,6 @@ class RecordScheduler(TaskiqScheduler):
         if done.failed:
             return _INTERVAL
         return _BUSY if done.busy else 0.0
-
-    async def _interrupt_on(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._wakeup.call()
 
 
 def _in_words_of_taskiq(pending: Pending) -> ScheduledTask:

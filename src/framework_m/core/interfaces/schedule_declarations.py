@@ -41,11 +41,11 @@ class ScheduleDeclarations(Protocol):
     async def confirm(self, names: Collection[str]) -> None:
         """These still are what they were said to be."""
 
-    async def forget(self, unit: UnitOfWorkProtocol, name: str) -> None:
-        """Nobody declares it any more."""
+    async def forget(self, unit: UnitOfWorkProtocol, name: str, *, fresh_for: timedelta) -> bool:
+        """Nobody declares it any more; False, and nothing is done, if somebody has by now."""
 
-    async def release(self, name: str) -> bool:
-        """The same, and its record is now like one that was saved by hand."""
+    async def release(self, unit: UnitOfWorkProtocol, name: str) -> None:
+        """Its record is now like one that was saved by hand."""
 
     async def revive(self, name: str, next_run: datetime) -> None:
         """If it is enabled and due at no time, let it be due then."""

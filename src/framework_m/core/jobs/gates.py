@@ -13,8 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from framework_m.core.errors import UnavailableError
-from framework_m.core.outage import Outage
+from framework_m.core.outage import looking
 
 if TYPE_CHECKING:
     from framework_m.core.interfaces.job_store import JobStore, Room
@@ -40,21 +39,7 @@ class GateOpener:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, through outages and errors of any kind."""
-        outage = Outage("gates")
-        interrupted = asyncio.create_task(self._interrupt_on(stop))
-        while not stop.is_set():
-            seen = self._store.rates_closed.calls
-            try:
-                wait = await self.look()
-            except UnavailableError as error:
-                await outage.wait(error, stop)
-                continue
-            except Exception:
-                logger.exception("opening gates failed; it goes on")
-                wait = self._interval
-            outage.over()
-            await self._store.rates_closed.wait_beyond(seen, wait)
-        await interrupted
+        await looking(self.look, self._store.rates_closed, stop, who="opening gates")
 
     async def look(self) -> float:
         """Open what has room; how many seconds until the next look. Raises UnavailableError."""
@@ -106,10 +91,6 @@ class GateOpener:
             self._seen[room.gate] = replace(seen, room_since=now, least=room.places)
             return seen.least
         return 0
-
-    async def _interrupt_on(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._store.rates_closed.call()
 
 
 @dataclass(frozen=True, slots=True)

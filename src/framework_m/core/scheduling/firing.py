@@ -98,13 +98,13 @@ class Fire:
         return Round([*upcoming, *locked.ahead], locked.busy.union(it.name for it in left))
 
     async def before_an_edit(self, unit: UnitOfWorkProtocol, name: str) -> None:
-        """Let it have its turn once more as it is, in the transaction that gives it other times.
+        """Let it have its turn as it is, in the transaction that gives it other times.
 
-        What it then has not made up is missed.
+        As often as it takes: one turn makes up so many due times, and those left would be lost.
         """
-        locked = await self._store.hold(unit, name)
         with acting_as(None), caused_by(NO_CAUSE):
-            _say_unusual(await self._fire(unit, locked.schedules, locked.now))
+            while (locked := await self._store.hold(unit, name)).schedules:
+                _say_unusual(await self._fire(unit, locked.schedules, locked.now))
 
     async def _fire(
         self, unit: UnitOfWorkProtocol, schedules: Sequence[StoredSchedule], now: datetime

@@ -128,27 +128,30 @@ class Upkeep:
         """Take away what nobody declares any more, and start again what has stopped."""
         is_declared = standing.name in self.declared or (stored is not None and stored.is_fresh)
         if standing.declared_in is not None and not is_declared:
-            if self._is_ours(standing.declared_in):
-                await self._withdraw(standing.name)
-                return
-            if await self._declarations.release(standing.name):
-                told = standing.name, standing.declared_in
-                logger.warning("the schedule %r is its own: nobody has %s any more", *told)
+            await self._withdraw(standing.name)
+            return
         if standing.enabled and standing.next_run is None:
             await self._revive(standing)
 
     async def _withdraw(self, name: str) -> None:
+        """It goes if its module is one of ours; else it is nobody's, and becomes its own."""
         async with self._units() as unit:
             records = self._repositories(ScheduledJob, unit)
             try:
                 record = await records.get(name, for_update=True)
-                if self._is_ours(record.declared_in):
-                    with declaring(str(record.declared_in)):
-                        await records.delete(record)
             except NotFoundError:
                 return
-            finally:
-                await self._declarations.forget(unit, name)
+            # Asked again, now that it is ours to change: somebody may have come meanwhile.
+            module = record.declared_in
+            is_free = await self._declarations.forget(unit, name, fresh_for=_FRESH)
+            if module is None or not is_free:
+                return
+            if self._is_ours(module):
+                with declaring(module):
+                    await records.delete(record)
+            else:
+                await self._declarations.release(unit, name)
+                logger.warning("the schedule %r is its own: nobody has %s any more", name, module)
 
     async def _revive(self, standing: ScheduleStanding) -> None:
         """It could not be told when it was due, as with a zone that the machine did not know."""
@@ -162,10 +165,8 @@ class Upkeep:
         if next_run is not None:
             await self._declarations.revive(standing.name, next_run)
 
-    def _is_ours(self, module: str | None) -> bool:
-        return module is not None and any(
-            module == own or module.startswith(f"{own}.") for own in self._modules
-        )
+    def _is_ours(self, module: str) -> bool:
+        return any(module == own or module.startswith(f"{own}.") for own in self._modules)
 
 
 @contextmanager
